@@ -1,0 +1,154 @@
+"""The configuration: one TOML file, every setting with its default and the reason for it.
+
+Unknown keys are refused with their path.  ``etc/ctigw.toml`` shows every setting at its default.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta, Struct, field
+
+Positive = Annotated[int, Meta(ge=1)]
+Seconds = Annotated[float, Meta(gt=0)]
+
+
+class ConfigError(ValueError):
+    """The configuration cannot be used; the message names the file and the key."""
+
+
+class Listener(Struct, frozen=True, forbid_unknown_fields=True):
+    """One place where CSTA clients connect."""
+
+    # A Twisted endpoint description, so that TLS is a matter of words ("ssl:4722:privateKey=…:certKey=…").
+    # 4721 is where plain CSTA over TCP is usually found; loopback, because nobody has to log in.
+    endpoint: str = "tcp:4721:interface=127.0.0.1"
+    # "none": whoever can connect may do everything.  "address": whoever connects from `networks` may.
+    authentication: Literal["none", "address"] = "none"
+    # "none" on an address that others can reach needs this said as well.
+    open_to_everybody: bool = False
+    networks: tuple[str, ...] = ()
+    # Some clients say nothing until the gateway has sent SystemStatus; most would be puzzled by it.
+    greet: bool = False
+    # Some clients wait for ServiceInitiated before anything else of a call.
+    service_initiated: bool = True
+    # Judge requests by the schema as well: "log" or "reject", for those who develop clients.
+    validate: Literal["off", "log", "reject"] = "off"
+    # For clients that take one recv for one frame.
+    one_frame_per_segment: bool = False
+    # Bytes; the length field allows no more, and every client's requests are far below.
+    max_frame: Annotated[int, Meta(ge=1024, le=65535)] = 65535
+
+
+class Limits(Struct, frozen=True, forbid_unknown_fields=True):
+    """Bounds on what clients may take."""
+
+    # On each listener.  Ten thousand idle clients cost some 25 MB.
+    connections: Positive = 10_000
+    # Enough for a client that watches every line of a large site.
+    monitors_per_session: Positive = 100_000
+    # As many applications as may share a line before one of them must be leaking monitors.
+    monitors_per_device: Positive = 1_000
+    # Requests of one connection that wait for the PBX; clients wait for answers long before.
+    requests_in_hand: Positive = 1_000
+    # Bytes waiting for a client that does not read; at the bound it is closed.
+    send_queue: Positive = 4 * 1024 * 1024
+    # A command without an answer from the PBX for so long is answered resourceBusy (clients wait 5 to 10 s).
+    command_seconds: Seconds = 5.0
+
+
+class DriverSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """Which PBX, and how it is reached."""
+
+    # A module with a function driver(settings, clock, memory); found by name, so that it may be anybody's.
+    module: str = "simulators.driver"
+    # What that function understands.
+    settings: dict[str, Any] = field(default_factory=dict)
+
+
+class Store(Struct, frozen=True, forbid_unknown_fields=True):
+    """Where settings are kept."""
+
+    # An SQLAlchemy URL; empty: the file ctigw.sqlite in the data directory.
+    url: str = ""
+
+
+class Log(Struct, frozen=True, forbid_unknown_fields=True):
+    """What is said on standard error."""
+
+    format: Literal["console", "json"] = "console"
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class Config(Struct, frozen=True, forbid_unknown_fields=True):
+    """Everything that can be set."""
+
+    listeners: tuple[Listener, ...] = (Listener(),)
+    limits: Limits = Limits()
+    driver: DriverSettings = field(default_factory=DriverSettings)
+    store: Store = Store()
+    log: Log = Log()
+
+
+def load(path: Path) -> Config:
+    """The configuration in ``path``.  Raises `ConfigError`."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: {getattr(error, 'strerror', None) or error}") from None
+    return parse(text, str(path))
+
+
+def parse(text: str, name: str = "configuration") -> Config:
+    """The configuration written in ``text``, which errors call ``name``.  Raises `ConfigError`."""
+    try:
+        config = msgspec.toml.decode(text, type=Config)
+    except msgspec.DecodeError as error:
+        raise ConfigError(f"{name}: {_with_key(str(error))}") from None
+    for index, listener in enumerate(config.listeners):
+        why = _unsafe(listener)
+        if why:
+            raise ConfigError(f"{name}: listeners[{index}].{why}")
+    if not config.listeners:
+        raise ConfigError(f"{name}: listeners: at least one is needed")
+    return config
+
+
+def _with_key(message: str) -> str:
+    """msgspec's "… - at `$.limits.connections`" with the key in front."""
+    found = re.fullmatch(r"(.*) - at `\$\.?(.*)`", message)
+    return f"{found[2]}: {found[1]}" if found else message
+
+
+def _unsafe(listener: Listener) -> str | None:
+    """Why a listener may not be opened as it is set."""
+    for network in listener.networks:
+        try:
+            ipaddress.ip_network(network)
+        except ValueError as error:
+            return f"networks: {error}"
+    if listener.authentication == "address" and not listener.networks:
+        return 'networks: authentication = "address" needs at least one'
+    if listener.authentication == "none" and not listener.open_to_everybody and not _is_loopback(listener):
+        return (
+            'authentication: "none" on an address that is not loopback lets anybody control every line; '
+            "say open_to_everybody = true if that is meant"
+        )
+    return None
+
+
+def _is_loopback(listener: Listener) -> bool:
+    if listener.endpoint.startswith("unix:"):
+        return True
+    interface = re.search(r":interface=((?:\\.|[^:\\])*)", listener.endpoint)
+    if interface is None:
+        return False
+    host = interface[1].replace("\\", "")
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,1 @@
+"""The CSTA wire (ECMA-323, 3rd edition): frames, messages, associations.  No I/O."""

@@ -1,0 +1,126 @@
+"""Call control events (ECMA-269, call control events; names and order of ECMA-323 ed3).
+
+Every event begins with ``monitor_cross_ref_id``: some clients read it as child 0.
+"""
+
+from __future__ import annotations
+
+import enum
+
+from ctigw.csta.types import (
+    ConnectionID,
+    ExtendedDeviceID,
+    LocalConnectionState,
+    RedirectionDeviceID,
+    message,
+)
+
+
+class EventCause(enum.Enum):
+    """The causes that the gateway gives (the schema has them all)."""
+
+    BUSY = "busy"
+    CALL_CANCELLED = "callCancelled"
+    CALL_FORWARD = "callForward"
+    CALL_FORWARD_BUSY = "callForwardBusy"
+    CALL_FORWARD_IMMEDIATE = "callForwardImmediate"
+    CALL_FORWARD_NO_ANSWER = "callForwardNoAnswer"
+    CALL_NOT_ANSWERED = "callNotAnswered"
+    DEST_NOT_OBTAINABLE = "destNotObtainable"
+    DEST_OUT_OF_ORDER = "destOutOfOrder"
+    DO_NOT_DISTURB = "doNotDisturb"
+    MAKE_CALL = "makeCall"
+    NEW_CALL = "newCall"
+    NORMAL = "normal"
+    NORMAL_CLEARING = "normalClearing"
+
+
+@message
+class ServiceInitiatedEvent:
+    monitor_cross_ref_id: str
+    initiated_connection: ConnectionID
+    initiating_device: ExtendedDeviceID
+    local_connection_info: LocalConnectionState | None = None
+    cause: EventCause
+
+
+@message
+class OriginatedEvent:
+    monitor_cross_ref_id: str
+    originated_connection: ConnectionID
+    calling_device: ExtendedDeviceID
+    called_device: ExtendedDeviceID
+    local_connection_info: LocalConnectionState | None = None
+    cause: EventCause
+
+
+@message
+class NetworkReachedEvent:
+    """A call has left the switching domain; nothing is known yet of the far end."""
+
+    monitor_cross_ref_id: str
+    outbound_connection: ConnectionID
+    network_interface_used: ExtendedDeviceID
+    calling_device: ExtendedDeviceID
+    called_device: ExtendedDeviceID
+    last_redirection_device: RedirectionDeviceID
+    local_connection_info: LocalConnectionState | None = None
+    cause: EventCause
+
+
+@message
+class DeliveredEvent:
+    monitor_cross_ref_id: str
+    connection: ConnectionID
+    alerting_device: ExtendedDeviceID
+    calling_device: ExtendedDeviceID
+    called_device: ExtendedDeviceID
+    last_redirection_device: RedirectionDeviceID
+    local_connection_info: LocalConnectionState | None = None
+    cause: EventCause
+
+
+@message
+class EstablishedEvent:
+    monitor_cross_ref_id: str
+    established_connection: ConnectionID
+    answering_device: ExtendedDeviceID
+    calling_device: ExtendedDeviceID
+    called_device: ExtendedDeviceID
+    last_redirection_device: RedirectionDeviceID
+    local_connection_info: LocalConnectionState | None = None
+    cause: EventCause
+
+
+@message
+class DivertedEvent:
+    monitor_cross_ref_id: str
+    connection: ConnectionID
+    diverting_device: ExtendedDeviceID
+    new_destination: ExtendedDeviceID
+    calling_device: ExtendedDeviceID | None = None
+    called_device: ExtendedDeviceID | None = None
+    last_redirection_device: RedirectionDeviceID
+    local_connection_info: LocalConnectionState | None = None
+    cause: EventCause
+
+
+@message
+class FailedEvent:
+    monitor_cross_ref_id: str
+    failed_connection: ConnectionID
+    failing_device: ExtendedDeviceID
+    calling_device: ExtendedDeviceID
+    called_device: ExtendedDeviceID
+    last_redirection_device: RedirectionDeviceID
+    local_connection_info: LocalConnectionState | None = None
+    cause: EventCause
+
+
+@message
+class ConnectionClearedEvent:
+    monitor_cross_ref_id: str
+    dropped_connection: ConnectionID
+    releasing_device: ExtendedDeviceID
+    local_connection_info: LocalConnectionState | None = None
+    cause: EventCause

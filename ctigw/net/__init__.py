@@ -1,0 +1,1 @@
+"""Sockets and clocks: everything that is Twisted, and nothing else."""

@@ -1,0 +1,246 @@
+"""CSTA over TCP: where the gateway's bytes meet Twisted.
+
+A connection is a skin over a sans-IO `Association`: what arrives goes through it to the dispatcher, and
+what it has gathered to send leaves in one write a turn.  Answers are written in the turn in which the PBX
+accepts the command and drivers report in a later one, so an answer always precedes the events it causes.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections import Counter, deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IAddress, IPushProducer, IReactorTime, ITCPTransport
+from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from ctigw.config import Limits, Listener
+from ctigw.csta.association import (
+    SERVER_IDS,
+    Association,
+    Event,
+    Incoming,
+    Inspect,
+    Request,
+    Unreadable,
+)
+from ctigw.csta.frame import FrameError, FrameTooLongError
+from ctigw.csta.system import SystemStatus, SystemStatusValue
+from ctigw.csta.types import error_code
+from ctigw.errors import Reason
+from ctigw.services.dispatcher import Dispatcher
+from ctigw.services.monitors import Monitors
+from ctigw.services.session import Session
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class Serving:
+    """What the connections of one listener share.  ``status`` tells how the gateway is, for greetings."""
+
+    dispatcher: Dispatcher
+    monitors: Monitors
+    clock: IReactorTime
+    limits: Limits
+    status: Callable[[], SystemStatusValue]
+    inspect: Inspect | None = None
+    counters: Counter[str] = field(default_factory=Counter)
+
+
+def logging_inspector(why_not: Callable[[bytes], str | None], *, reject: bool) -> Inspect:
+    """Judge requests by the schema: log what is wrong with them, and ``reject`` them or not."""
+
+    def inspect(body: bytes) -> str | None:
+        why = why_not(body)
+        if why is not None:
+            log.warning("request is not valid", why=why)
+        return why if reject else None
+
+    return inspect
+
+
+@implementer(IPushProducer)
+class CstaConnection(Protocol):
+    """One client's connection."""
+
+    def __init__(self, serving: Serving, listener: Listener, peer: str, closed: Callable[[], None]) -> None:
+        self._serving, self._listener, self._closed = serving, listener, closed
+        self._association = Association(SERVER_IDS, max_frame=listener.max_frame, inspect=serving.inspect)
+        self._session = Session(self._send_event, peer, listener.service_initiated)
+        self._queue: deque[bytes] = deque()
+        self._queued = 0
+        self._serving_now = 0
+        # The greeting and the first answer go by themselves: clients take one recv for one frame there.
+        self._alone = 1 + listener.greet
+        self._paused = self._flushing = self._lost = self._reading = False
+
+    def connectionMade(self) -> None:
+        transport = self._transport
+        if ITCPTransport.providedBy(transport):
+            transport.setTcpNoDelay(True)
+        transport.registerProducer(self, True)
+        if self._listener.greet:
+            self._association.request(SystemStatus(system_status=self._serving.status()))
+            self._gather()
+            self._flush()
+
+    def dataReceived(self, data: bytes) -> None:
+        self._reading = True
+        try:
+            for incoming in self._association.receive(data):
+                self._handle(incoming)
+        except FrameError as error:
+            log.warning("stream lost, closing", peer=self._session.peer, why=str(error))
+            self._serving.counters["bad prefixes"] += 1
+            self._flush()
+            self._transport.loseConnection()
+        finally:
+            self._reading = False
+        self._flush()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self._lost = True
+        self._queue.clear()
+        self._serving.monitors.end(self._session)
+        self._closed()
+
+    # IPushProducer: the transport says when its peer reads too slowly
+
+    def pauseProducing(self) -> None:
+        self._paused = True
+
+    def resumeProducing(self) -> None:
+        self._paused = False
+        self._flush()
+
+    def stopProducing(self) -> None:
+        self._paused = True
+
+    # What arrives
+
+    def _handle(self, incoming: Incoming) -> None:
+        match incoming:
+            case Request():
+                self._serve(incoming)
+            case Unreadable():
+                log.info("unreadable request", peer=self._session.peer, why=incoming.why)
+                refusal = self._serving.dispatcher.refuse(incoming)
+                self._respond(incoming.invoke_id, refusal, incoming.namespace)
+            case Event():
+                self._serving.counters["events from clients"] += 1
+            case _:  # an answer to a greeting: that it came is all there is to know
+                pass
+
+    def _serve(self, request: Request) -> None:
+        if self._serving_now >= self._serving.limits.requests_in_hand:
+            refusal = error_code(Reason.OUTSTANDING_REQUEST_LIMIT_EXCEEDED)
+            self._respond(request.invoke_id, refusal, request.namespace)
+            return
+        self._serving_now += 1
+        work = self._serving.dispatcher.serve(self._session, request.message, request.namespace)
+        answered = Deferred.fromCoroutine(work)
+        answered.addCallback(self._answer, request)
+        answered.addErrback(self._crashed)
+
+    def _answer(self, response: object, request: Request) -> None:
+        self._serving_now -= 1
+        self._respond(request.invoke_id, response, request.namespace)
+
+    def _crashed(self, failure: Failure) -> None:
+        """An answer that could not be encoded or written: a bug, and this connection's alone."""
+        log.error("answer failed", peer=self._session.peer, exc_info=failure.value)
+        self._transport.loseConnection()
+
+    # What leaves
+
+    def _respond(self, invoke_id: int, response: object, namespace: str) -> None:
+        if not self._lost:
+            self._association.respond(invoke_id, response, namespace)
+            self._gather()
+
+    def _send_event(self, message: object, namespace: str) -> None:
+        if self._lost:
+            return
+        try:
+            self._association.event(message, namespace)
+        except FrameTooLongError:
+            self._serving.counters["events too long"] += 1
+        self._gather()
+
+    def _gather(self) -> None:
+        for frame in self._association.outgoing():
+            self._queue.append(frame)
+            self._queued += len(frame)
+        if self._queued > self._serving.limits.send_queue:
+            log.warning("client reads too slowly, closing", peer=self._session.peer, queued=self._queued)
+            self._lost = True
+            self._queue.clear()
+            self._transport.abortConnection()
+        elif not self._reading:
+            self._flush_soon()
+
+    def _flush_soon(self) -> None:
+        if not self._flushing:
+            self._flushing = True
+            self._serving.clock.callLater(0, self._flush_turn)
+
+    def _flush_turn(self) -> None:
+        self._flushing = False
+        self._flush()
+
+    def _flush(self) -> None:
+        if self._paused or self._lost or not self._queue:
+            return
+        if self._alone or self._listener.one_frame_per_segment:
+            self._alone = max(0, self._alone - 1)
+            data = self._queue.popleft()
+            if self._queue:
+                self._flush_soon()  # Twisted joins the writes of a turn: the next frame takes the next one
+        else:
+            data = b"".join(self._queue)
+            self._queue.clear()
+        self._queued -= len(data)
+        self._transport.write(data)
+
+    @property
+    def _transport(self) -> Any:
+        # ITransport lacks abortConnection and registerProducer, which TCP and TLS transports have.
+        assert self.transport is not None
+        return self.transport
+
+
+class CstaFactory(Factory):
+    """Accepts the clients of one listener: as many as allowed, from the networks allowed."""
+
+    noisy = False
+
+    def __init__(self, serving: Serving, listener: Listener) -> None:
+        self._serving, self._listener = serving, listener
+        self._networks = [ipaddress.ip_network(network) for network in listener.networks]
+        self.connections = 0
+
+    def buildProtocol(self, addr: IAddress | None) -> CstaConnection | None:
+        """A connection for the client at ``addr``; None, which closes it, when it is not welcome."""
+        host = str(getattr(addr, "host", ""))
+        if self._listener.authentication == "address" and not self._allowed(host):
+            log.warning("address not allowed, closing", peer=host)
+            return None
+        if self.connections >= self._serving.limits.connections:
+            log.warning("too many connections, closing", peer=host)
+            return None
+        self.connections += 1
+        return CstaConnection(self._serving, self._listener, host, self._one_less)
+
+    def _allowed(self, host: str) -> bool:
+        address = ipaddress.ip_address(host)
+        return any(address in network for network in self._networks)
+
+    def _one_less(self) -> None:
+        self.connections -= 1

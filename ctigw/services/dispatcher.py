@@ -1,0 +1,58 @@
+"""From a request to the function that serves it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import structlog
+
+from ctigw.csta.association import Unreadable
+from ctigw.csta.types import CSTAErrorCode, csta, error_code
+from ctigw.errors import Reason, Refused
+from ctigw.services.session import Session
+
+# A handler gets the session, the request, and the namespace that the request came in.
+Handler = Callable[[Session, Any, str], Awaitable[object]]
+log = structlog.get_logger(__name__)
+
+
+class Dispatcher:
+    """One handler per request type; it answers everything and raises nothing."""
+
+    def __init__(self) -> None:
+        self._handlers: dict[type, Handler] = {}
+        self.counters: Counter[str] = Counter()
+
+    def serve_with(self, handlers: Mapping[type, Handler]) -> None:
+        """Serve the requests of one service group as well."""
+        self._handlers |= handlers
+
+    @property
+    def services(self) -> frozenset[str]:
+        """The names of the requests that are served: what GetCSTAFeatures may promise."""
+        return frozenset(cls.__name__ for cls in self._handlers)
+
+    async def serve(self, session: Session, request: object, namespace: str) -> object:
+        """The answer to ``request``: a response, or a CSTAErrorCode."""
+        handler = self._handlers.get(type(request))
+        if handler is None:
+            return self._refusal(Reason.SERVICE_NOT_SUPPORTED)
+        try:
+            return await handler(session, request, namespace)
+        except Refused as refused:
+            return self._refusal(refused.reason)
+        except Exception:  # a bug must cost its own request only
+            log.exception("handler failed", service=type(request).__name__, peer=session.peer)
+            return self._refusal(Reason.GENERIC)
+
+    def refuse(self, unreadable: Unreadable) -> CSTAErrorCode:
+        """The answer to what could not be decoded: not served comes before malformed."""
+        if unreadable.unknown or (unreadable.name and csta.messages[unreadable.name] not in self._handlers):
+            return self._refusal(Reason.SERVICE_NOT_SUPPORTED)
+        return self._refusal(Reason.INVALID_PARAMETER_VALUE if unreadable.name else Reason.GENERIC)
+
+    def _refusal(self, reason: Reason) -> CSTAErrorCode:
+        self.counters[reason.value_name] += 1
+        return error_code(reason)

@@ -1,0 +1,1 @@
+"""The switching domain: calls, connections and devices, true to what a driver reports."""

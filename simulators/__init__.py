@@ -1,0 +1,1 @@
+"""A PBX to develop and test against: phones, the people at them, an outside world, and a script of calls."""

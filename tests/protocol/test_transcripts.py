@@ -1,0 +1,120 @@
+"""Replays every transcript in ``transcripts/``: C lines are sent, S lines must come back, nothing else may.
+
+A line of a transcript::
+
+    C 0001 <MakeCall>…            client C sends this under invoke id 0001; C2, C3 … are further clients
+    S 0001 <MakeCallResponse>…    it gets this (S2, S3 … for the further clients)
+    T 30                          30 seconds pass
+    C+ 0002 <…>                   sent in one segment with the next C line of this client
+    C. 0003 <…>                   sent one byte a segment
+    # …                           a remark
+
+Documents are in the third edition's namespace unless they say otherwise; their own namespace is that in
+which the answer must come.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from lxml import etree
+from twisted.internet.task import Clock
+from twisted.internet.testing import StringTransport
+
+from ctigw.app import gateway
+from ctigw.config import Config
+from ctigw.csta.frame import Frame, FrameReader
+from ctigw.csta.types import ED3
+from ctigw.csta.validation import validator
+from simulators.pbx import Pbx
+
+TRANSCRIPTS = sorted(Path(__file__).with_name("transcripts").glob("*.txt"))
+LINE = re.compile(r"([CS])(\d*)([+.]?) (\d{4}) (.*)")
+why_not = validator()
+
+
+@dataclass(frozen=True)
+class Step:
+    side: str
+    client: str
+    how: str
+    frame: Frame
+
+
+def steps(path: Path) -> Iterator[Step | float]:
+    for line in path.read_text().splitlines():
+        if line.startswith("T "):
+            yield float(line[2:])
+        elif line and not line.startswith("#"):
+            found = LINE.fullmatch(line)
+            assert found, f"not a line of a transcript: {line}"
+            side, client, how, invoke_id, xml = found.groups()
+            if "xmlns" not in xml:
+                xml = re.sub(r"^<(\w+)", rf'<\1 xmlns="{ED3}"', xml)
+            yield Step(side, client, how, Frame(int(invoke_id), xml.replace(' xmlns=""', "").encode()))
+
+
+def canonical(xml: bytes) -> str:
+    return etree.tostring(etree.fromstring(xml), method="c14n2").decode()
+
+
+class Client:
+    def __init__(self, factory: object) -> None:
+        self.transport = StringTransport()
+        self.protocol = factory.buildProtocol(None)  # type: ignore[attr-defined]
+        self.protocol.makeConnection(self.transport)
+        self.reader = FrameReader()
+        self.pending = b""
+
+    def send(self, step: Step) -> None:
+        data = step.frame.encode()
+        if step.how == "+":
+            self.pending += data
+            return
+        data, self.pending = self.pending + data, b""
+        size = 1 if step.how == "." else len(data)
+        for start in range(0, len(data), size):
+            self.protocol.dataReceived(data[start : start + size])
+
+    def received(self) -> list[tuple[int, str]]:
+        data = self.transport.value()
+        self.transport.clear()
+        frames = list(self.reader.feed(data))
+        for frame in frames:
+            assert why_not(frame.body) is None
+        return [(frame.invoke_id, canonical(frame.body)) for frame in frames]
+
+
+@pytest.mark.parametrize("path", TRANSCRIPTS, ids=lambda path: path.stem)
+def test_transcript(path: Path) -> None:
+    clock = Clock()
+    gate = gateway(Config(), Pbx(clock), clock)
+    factory = gate.factory(Config().listeners[0])
+    clients: dict[str, Client] = {}
+    expected: dict[str, list[tuple[int, str]]] = {}
+    got: dict[str, list[tuple[int, str]]] = {}
+
+    def collect() -> None:
+        for _ in range(4):  # a report's turn, then the flush's
+            clock.advance(0)
+        for name, client in clients.items():
+            got[name] += client.received()
+
+    for step in steps(path):
+        if isinstance(step, float):
+            collect()
+            clock.advance(step)
+        elif step.side == "C":
+            collect()
+            if step.client not in clients:
+                clients[step.client] = Client(factory)
+                expected[step.client], got[step.client] = [], []
+            clients[step.client].send(step)
+        else:
+            expected[step.client].append((step.frame.invoke_id, canonical(step.frame.body)))
+    collect()
+    assert got == expected
