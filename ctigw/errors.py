@@ -20,6 +20,7 @@ class Reason(enum.Enum):
     INVALID_DEVICE_ID = ("operation", "invalidDeviceID")
     INVALID_CALLING_DEVICE_ID = ("operation", "invalidCallingDeviceID")
     INVALID_CALLED_DEVICE_ID = ("operation", "invalidCalledDeviceID")
+    INVALID_FORWARDING_DESTINATION = ("operation", "invalidForwardingDestination")
     INVALID_CONNECTION_ID = ("operation", "invalidConnectionID")
     INVALID_CROSS_REF_ID = ("operation", "invalidCrossRefID")
     INVALID_MONITOR_OBJECT_TYPE = ("operation", "invalidMonitorObjectType")

@@ -19,7 +19,7 @@ from __future__ import annotations
 import enum
 import re
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import NamedTuple
@@ -35,6 +35,7 @@ from simulators.behaviours import Features, Limits, PhoneSettings, behaviours_of
 OUTSIDE = re.compile("9[0-9]+")
 UNREACHABLE = "9000"
 DEFAULT_LIMITS = Limits()
+Save = Callable[[str, Features], Awaitable[None]]
 
 
 class Phase(enum.Enum):
@@ -114,7 +115,7 @@ class Pbx(Driver):
     ``clock`` gives the time (seconds) and runs everything that happens later.
     ``saved`` has the features kept from an earlier run, by number: they win over those of ``phones``, and
     those of lines that are gone are passed over.
-    ``save`` is called with a number and its features before a change of them takes effect; when it raises,
+    ``save`` is awaited with a number and its features before a change of them takes effect; when it raises,
     nothing changes.
     """
 
@@ -125,7 +126,7 @@ class Pbx(Driver):
         *,
         limits: Limits = DEFAULT_LIMITS,
         saved: Mapping[str, Features] | None = None,
-        save: Callable[[str, Features], None] | None = None,
+        save: Save | None = None,
     ) -> None:
         settings = demo_phones() if phones is None else tuple(phones)
         self._clock = clock
@@ -220,17 +221,16 @@ class Pbx(Driver):
         self._must_be_line(device)
         await self._react(device)
         if destination is not None and (destination == device or not self.can_call(destination)):
-            raise Refused(Reason.INVALID_CALLED_DEVICE_ID)
-        self._change(device, self._features[device].with_forwarding(when, destination))
+            raise Refused(Reason.INVALID_FORWARDING_DESTINATION)
+        await self._change(device, self._features[device].with_forwarding(when, destination))
 
     async def set_do_not_disturb(self, device: str, *, on: bool) -> None:
         self._must_be_line(device)
         await self._react(device)
-        self._change(device, self._features[device].with_do_not_disturb(on=on))
+        await self._change(device, self._features[device].with_do_not_disturb(on=on))
 
     async def snapshot(self, device: str) -> tuple[Leg, ...]:
         self._must_be_line(device)
-        await self._react(device)
         # Taken now and handed over behind the reports that led to it: later reports come after it.
         picture = tuple(
             Leg(call.id, call.parties[device].value, call.caller, call.dialled)
@@ -266,11 +266,11 @@ class Pbx(Driver):
             raise Refused(Reason.INVALID_CONNECTION_ID)
         return live
 
-    def _change(self, number: str, features: Features) -> None:
+    async def _change(self, number: str, features: Features) -> None:
         if features == self._features[number]:
             return
         if self._save is not None:
-            self._save(number, features)
+            await self._save(number, features)
         self._features[number] = features
 
     # How a call finds its way

@@ -19,16 +19,16 @@ from pathlib import Path
 from typing import Annotated, Self
 
 import msgspec
+import structlog
 from twisted.internet.defer import CancelledError, Deferred, ensureDeferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.internet.task import deferLater
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from ctigw.errors import Refused
 from ctigw.switch.driver import Driver
 
-_log = Logger()
+log = structlog.get_logger(__name__)
 
 # A day at most: it also keeps out TOML's inf and nan.
 Seconds = Annotated[float, msgspec.Meta(ge=0, le=86400)]
@@ -103,7 +103,7 @@ class Playing:
     def _played(self, result: object, running: Deferred[None]) -> None:
         self._running.discard(running)
         if isinstance(result, Failure) and not isinstance(result.value, CancelledError):
-            _log.failure("a scripted call broke", failure=result)
+            log.error("scripted call broke", exc_info=result.value)
 
     async def _play(self, step: ScriptedCall) -> None:
         await deferLater(self._clock, step.at)
@@ -127,4 +127,4 @@ class Playing:
 
 
 def _skipped(command: str, step: ScriptedCall, refused: Refused) -> None:
-    _log.debug("scripted {command} skipped: {refused} ({step})", command=command, step=step, refused=refused)
+    log.debug("scripted step skipped", command=command, at=step.at, caller=step.caller, why=str(refused))

@@ -94,6 +94,8 @@ _CATEGORIES = {
     "systemResourceAvailibility": "system_resource_availibility",
     "subscribedResourceAvailability": "subscribed_resource_availability",
     "performanceManagement": "performance_management",
+    "privateData": "private_data",
+    "privateErrorCode": "private_error_code",
 }
 
 
@@ -101,3 +103,9 @@ def error_code(reason: Reason) -> CSTAErrorCode:
     """The message that tells a client ``reason``."""
     category: dict[str, Any] = {_CATEGORIES[reason.category]: reason.value_name}
     return CSTAErrorCode(**category)
+
+
+def categories(answer: CSTAErrorCode) -> dict[str, str]:
+    """The category of ``answer`` and its value, in the words of the wire."""
+    told = {category: getattr(answer, field) for category, field in _CATEGORIES.items()}
+    return {category: value for category, value in told.items() if value is not None} or {"unspecified": ""}

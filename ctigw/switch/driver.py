@@ -15,6 +15,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 from ctigw.errors import Reason, Refused
 
@@ -96,6 +97,16 @@ class Forwarding(enum.Enum):
     DO_NOT_DISTURB = "forwardDND"
 
 
+class Memory(Protocol):
+    """What a driver without a memory of its own may keep across restarts: the features of its lines."""
+
+    def saved(self) -> Mapping[str, Mapping[str, Any]]:
+        """What was saved, by line number."""
+
+    async def save(self, line: str, features: Mapping[str, Any]) -> None:
+        """Keep ``features`` (plain values) for ``line``; returns when they are committed."""
+
+
 def _refuse() -> Refused:
     return Refused(Reason.SERVICE_NOT_SUPPORTED)
 
@@ -105,6 +116,12 @@ class Driver:
 
     Call ids are those of `make_call`'s answer and of reports, devices are line numbers.
     """
+
+    def start(self) -> None:
+        """The gateway is up: connect to the PBX, if that is a thing to do."""
+
+    def stop(self) -> None:
+        """The gateway goes down: let the PBX go."""
 
     def listen(self, report: Callable[[Report], None]) -> None:
         """Send every report to ``report`` from now on."""

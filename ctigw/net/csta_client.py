@@ -1,0 +1,138 @@
+"""A CSTA client over TCP: for the command line, tests and load.  The same association, from the other side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import clientFromString, connectProtocol
+from twisted.internet.interfaces import IReactorTime, ITCPTransport
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.python.failure import Failure
+
+from ctigw.csta.association import CLIENT_IDS, Association, Event, Incoming, Request, Response
+from ctigw.csta.frame import FrameError
+from ctigw.csta.system import SystemStatus, SystemStatusResponse
+from ctigw.csta.types import CSTAErrorCode, categories, error_code
+from ctigw.errors import Reason
+from ctigw.xml import XmlError
+
+
+class NegativeAnswer(Exception):  # noqa: N818 - it is an answer
+    """The gateway refused a request; ``category`` and ``value`` are those of its CSTAErrorCode."""
+
+    def __init__(self, answer: CSTAErrorCode) -> None:
+        self.category, self.value = next(iter(categories(answer).items()))
+        super().__init__(f"{self.category}: {self.value}")
+
+
+class Lost(Exception):  # noqa: N818 - it is an event
+    """The connection to the gateway is gone; the text says why."""
+
+
+class CstaClient(Protocol):
+    """One connection to a gateway.
+
+    ``on_event`` is called with each event message; ``timeout`` (seconds) bounds the wait for an answer.
+    ``lost`` fires when the connection is gone.
+    """
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        on_event: Callable[[Any], None] = lambda _event: None,
+        *,
+        timeout: float = 10.0,
+    ) -> None:
+        self._clock, self._on_event, self._timeout = clock, on_event, timeout
+        self._association = Association(CLIENT_IDS)
+        self._waiting: dict[int, Deferred[Any]] = {}
+        self._why_lost: str | None = None
+        self.lost: Deferred[None] = Deferred()
+
+    async def request(self, message: object) -> Any:
+        """The response to ``message``.
+
+        Raises `NegativeAnswer`, `Lost`, or `TimeoutError` when no answer comes in time.
+        """
+        if self._why_lost is not None:
+            raise Lost(self._why_lost)
+        invoke_id = self._association.request(message)
+        answer: Deferred[Any] = Deferred()
+        self._waiting[invoke_id] = answer
+        self._flush()
+        answer.addTimeout(self._timeout, self._clock, lambda _result, _seconds: _too_late())
+        response = await answer
+        if isinstance(response, CSTAErrorCode):
+            raise NegativeAnswer(response)
+        if isinstance(response, XmlError):
+            raise response
+        return response
+
+    def close(self) -> Deferred[None]:
+        """Close the connection; what it gives fires when it is closed."""
+        assert self.transport is not None
+        self.transport.loseConnection()
+        return self.lost
+
+    def connectionMade(self) -> None:
+        if ITCPTransport.providedBy(self.transport):
+            self.transport.setTcpNoDelay(True)
+
+    def dataReceived(self, data: bytes) -> None:
+        try:
+            for incoming in self._association.receive(data):
+                self._handle(incoming)
+        except FrameError as error:
+            self._why_lost = str(error)
+            self.close()
+        self._flush()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self._why_lost = self._why_lost or "the gateway has closed the connection"
+        waiting, self._waiting = self._waiting, {}
+        for answer in waiting.values():
+            answer.errback(Lost(self._why_lost))
+        self.lost.callback(None)
+
+    def _handle(self, incoming: Incoming) -> None:
+        match incoming:
+            case Response():
+                waiting = self._waiting.pop(incoming.invoke_id, None)
+                if waiting is not None and not waiting.called:
+                    waiting.callback(incoming.message)
+            case Event():
+                self._on_event(incoming.message)
+            case Request(message=SystemStatus()):
+                self._association.respond(incoming.invoke_id, SystemStatusResponse(), incoming.namespace)
+            case _:
+                refusal = error_code(Reason.SERVICE_NOT_SUPPORTED)
+                self._association.respond(incoming.invoke_id, refusal, incoming.namespace)
+
+    def _flush(self) -> None:
+        frames = self._association.outgoing()
+        if frames and self.transport is not None:
+            self.transport.write(b"".join(frames))
+
+
+def _too_late() -> Any:
+    raise TimeoutError("the gateway does not answer")
+
+
+async def connect(
+    reactor: Any, at: str, on_event: Callable[[Any], None] = lambda _event: None, *, timeout: float = 10.0
+) -> CstaClient:
+    """A client connected to ``at``: ``host:port``, or a Twisted endpoint description such as ``tls:host:4722``.
+
+    Raises `Lost` when nothing listens there, `ValueError` when ``at`` is neither.
+    """
+    host, colon, port = at.rpartition(":")
+    plain = colon and port.isdigit() and host.partition(":")[0] not in ("tcp", "tls", "unix")
+    description = f"tcp:{host.replace(':', chr(92) + ':')}:{port}" if plain else at
+    endpoint = clientFromString(reactor, description)
+    try:
+        client: CstaClient = await connectProtocol(endpoint, CstaClient(reactor, on_event, timeout=timeout))
+    except Exception as error:
+        raise Lost(f"cannot connect to {at}: {error}") from None
+    return client

@@ -1,0 +1,78 @@
+"""The simulated PBX as a gateway's driver: made from the configuration's ``[driver.settings]``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from twisted.internet.interfaces import IReactorTime
+
+from ctigw.switch.driver import Driver, Memory
+from simulators.behaviours import Features, Limits, PhoneSettings, demo_phones
+from simulators.pbx import Pbx
+from simulators.script import Playing, Script
+
+THE_DEMO_S = "demo"
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What can be set.  ``lines``: none for the demo's twenty.
+
+    ``script``: a TOML file of calls to play, "demo" for the demo's day, empty for none.
+    """
+
+    lines: tuple[PhoneSettings, ...] = ()
+    limits: Limits = msgspec.field(default_factory=Limits)
+    script: str = ""
+
+
+class SimulatedPbx(Pbx):
+    """A PBX that plays a script while the gateway is up."""
+
+    def __init__(self, settings: Settings, clock: IReactorTime, memory: Memory) -> None:
+        async def save(number: str, features: Features) -> None:
+            await memory.save(number, msgspec.to_builtins(features))
+
+        super().__init__(
+            clock,
+            settings.lines or demo_phones(),
+            limits=settings.limits,
+            saved={number: msgspec.convert(kept, Features) for number, kept in memory.saved().items()},
+            save=save,
+        )
+        self._script = _script(settings.script)
+        self._playing: Playing | None = None
+
+    def start(self) -> None:
+        if self._script is not None:
+            self._playing = self._script.play(self, self._clock)
+
+    def stop(self) -> None:
+        if self._playing is not None:
+            self._playing.stop()
+
+
+def driver(settings: Mapping[str, Any], clock: IReactorTime, memory: Memory) -> Driver:
+    """The driver that ``settings`` describe.  Raises `ValueError`, saying which of them is wrong."""
+    return SimulatedPbx(msgspec.convert(settings, Settings), clock, memory)
+
+
+def _script(name: str) -> Script | None:
+    if not name:
+        return None
+    path = _demo_script() if name == THE_DEMO_S else Path(name)
+    try:
+        return Script.load(path)
+    except OSError as error:
+        raise ValueError(f"script: {path}: {error.strerror}") from None
+
+
+def _demo_script() -> Path:
+    """``etc/demo.toml``: beside the packages in a checkout, inside this one when installed."""
+    installed = Path(str(files("simulators").joinpath("demo.toml")))
+    return installed if installed.exists() else installed.parents[1] / "etc" / "demo.toml"
+
+
