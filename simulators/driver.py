@@ -74,5 +74,3 @@ def _demo_script() -> Path:
     """``etc/demo.toml``: beside the packages in a checkout, inside this one when installed."""
     installed = Path(str(files("simulators").joinpath("demo.toml")))
     return installed if installed.exists() else installed.parents[1] / "etc" / "demo.toml"
-
-

@@ -1,4 +1,4 @@
-"""A CSTA client over TCP: for the command line, tests and load.  The same association, from the other side."""
+"""A CSTA client over TCP, for the command line, tests and load: the same association from the other side."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import clientFromString, connectProtocol
+from twisted.internet.error import ConnectError, DNSLookupError
 from twisted.internet.interfaces import IReactorTime, ITCPTransport
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
@@ -17,6 +18,8 @@ from ctigw.csta.system import SystemStatus, SystemStatusResponse
 from ctigw.csta.types import CSTAErrorCode, categories, error_code
 from ctigw.errors import Reason
 from ctigw.xml import XmlError
+
+ENDPOINTS = ("tcp:", "tls:", "unix:")
 
 
 class NegativeAnswer(Exception):  # noqa: N818 - it is an answer
@@ -34,7 +37,7 @@ class Lost(Exception):  # noqa: N818 - it is an event
 class CstaClient(Protocol):
     """One connection to a gateway.
 
-    ``on_event`` is called with each event message; ``timeout`` (seconds) bounds the wait for an answer.
+    ``on_event`` is called with each event message; ``patience`` (seconds) bounds the wait for an answer.
     ``lost`` fires when the connection is gone.
     """
 
@@ -43,9 +46,9 @@ class CstaClient(Protocol):
         clock: IReactorTime,
         on_event: Callable[[Any], None] = lambda _event: None,
         *,
-        timeout: float = 10.0,
+        patience: float,
     ) -> None:
-        self._clock, self._on_event, self._timeout = clock, on_event, timeout
+        self._clock, self._on_event, self._patience = clock, on_event, patience
         self._association = Association(CLIENT_IDS)
         self._waiting: dict[int, Deferred[Any]] = {}
         self._why_lost: str | None = None
@@ -62,7 +65,7 @@ class CstaClient(Protocol):
         answer: Deferred[Any] = Deferred()
         self._waiting[invoke_id] = answer
         self._flush()
-        answer.addTimeout(self._timeout, self._clock, lambda _result, _seconds: _too_late())
+        answer.addTimeout(self._patience, self._clock, lambda _result, _seconds: _too_late())
         response = await answer
         if isinstance(response, CSTAErrorCode):
             raise NegativeAnswer(response)
@@ -121,18 +124,26 @@ def _too_late() -> Any:
 
 
 async def connect(
-    reactor: Any, at: str, on_event: Callable[[Any], None] = lambda _event: None, *, timeout: float = 10.0
+    reactor: Any, at: str, on_event: Callable[[Any], None] = lambda _event: None, *, patience: float = 10.0
 ) -> CstaClient:
-    """A client connected to ``at``: ``host:port``, or a Twisted endpoint description such as ``tls:host:4722``.
+    """A client connected to ``at``: ``host:port`` or a Twisted endpoint description (``tls:host:4722``).
 
     Raises `Lost` when nothing listens there, `ValueError` when ``at`` is neither.
     """
-    host, colon, port = at.rpartition(":")
-    plain = colon and port.isdigit() and host.partition(":")[0] not in ("tcp", "tls", "unix")
-    description = f"tcp:{host.replace(':', chr(92) + ':')}:{port}" if plain else at
-    endpoint = clientFromString(reactor, description)
+    description: Any = clientFromString  # untyped in Twisted
+    join: Any = connectProtocol
+    endpoint = description(reactor, _description(at))
+    client = CstaClient(reactor, on_event, patience=patience)
     try:
-        client: CstaClient = await connectProtocol(endpoint, CstaClient(reactor, on_event, timeout=timeout))
-    except Exception as error:
+        await join(endpoint, client)
+    except (ConnectError, DNSLookupError, OSError) as error:
         raise Lost(f"cannot connect to {at}: {error}") from None
     return client
+
+
+def _description(at: str) -> str:
+    """``at`` as a Twisted endpoint description."""
+    host, _, port = at.rpartition(":")
+    if not (host and port.isdigit()) or host.startswith(ENDPOINTS):
+        return at
+    return f"tcp:{host.strip('[]').replace(':', chr(92) + ':')}:{port}"

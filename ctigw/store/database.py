@@ -67,9 +67,9 @@ class Database:
         """``function(session, …)`` in one transaction, in a thread; returns after its commit."""
         from twisted.internet import reactor
 
-        result: T = await threads.deferToThreadPool(
-            reactor, self._pool, self.run_now, function, *args, **kwargs
-        )
+        # untyped: Twisted's stub knows neither its own reactor nor a ParamSpec here
+        in_thread: Any = threads.deferToThreadPool
+        result: T = await in_thread(reactor, self._pool, self.run_now, function, *args, **kwargs)
         return result
 
     def revision(self) -> str | None:

@@ -15,6 +15,7 @@ class Event:
 
     ``states``: the state of every party's connection afterwards, with ``device`` among them even when it
     has just left.  ``calling``, ``called``, ``redirected_by`` are of the call; empty when not known or none.
+    A divert's ``redirected_by`` is whoever redirected the call before ``device`` did.
     """
 
     kind: Kind

@@ -159,6 +159,7 @@ class Switch:
             if state is State.NULL:
                 raise WrongStateError(f"{report.kind.value} in no call")
             call = self._call(report.call)
+        redirected_by = call.redirected_by
         _learn(call, report)
         if state is not State.NULL:
             connection = connection or self._connect(call, report.device)
@@ -169,7 +170,7 @@ class Switch:
         states[report.device] = state
         return Event(
             report.kind, call.id, report.device, report.cause,
-            call.calling, call.called, call.redirected_by, report.destination, states,
+            call.calling, call.called, redirected_by, report.destination, states,
         )  # fmt: skip
 
     def _call(self, driver_id: str) -> Call:
