@@ -108,7 +108,7 @@ def parse(text: str, name: str = "configuration") -> Config:
     try:
         config = msgspec.toml.decode(text, type=Config)
     except msgspec.DecodeError as error:
-        raise ConfigError(f"{name}: {_with_key(str(error))}") from None
+        raise ConfigError(f"{name}: {with_key(str(error))}") from None
     for index, listener in enumerate(config.listeners):
         why = _unsafe(listener)
         if why:
@@ -118,10 +118,11 @@ def parse(text: str, name: str = "configuration") -> Config:
     return config
 
 
-def _with_key(message: str) -> str:
-    """msgspec's "… - at `$.limits.connections`" with the key in front."""
+def with_key(message: str, under: str = "") -> str:
+    """msgspec's "… - at `$.limits.connections`" with the key in front, below the key ``under``."""
     found = re.fullmatch(r"(.*) - at `\$\.?(.*)`", message)
-    return f"{found[2]}: {found[1]}" if found else message
+    why, key = (found[1], found[2]) if found else (message, "")
+    return ": ".join(part for part in (".".join(filter(None, (under, key))), why) if part)
 
 
 def _unsafe(listener: Listener) -> str | None:

@@ -38,7 +38,7 @@ class CstaClient(Protocol):
     """One connection to a gateway.
 
     ``on_event`` is called with each event message; ``patience`` (seconds) bounds the wait for an answer.
-    ``lost`` fires when the connection is gone.
+    ``lost`` fires when the connection is gone, ``why_lost`` says why; ``closing``: it was this side's wish.
     """
 
     def __init__(
@@ -51,7 +51,8 @@ class CstaClient(Protocol):
         self._clock, self._on_event, self._patience = clock, on_event, patience
         self._association = Association(CLIENT_IDS)
         self._waiting: dict[int, Deferred[Any]] = {}
-        self._why_lost: str | None = None
+        self.why_lost: str | None = None
+        self.closing = False
         self.lost: Deferred[None] = Deferred()
 
     async def request(self, message: object) -> Any:
@@ -59,8 +60,8 @@ class CstaClient(Protocol):
 
         Raises `NegativeAnswer`, `Lost`, or `TimeoutError` when no answer comes in time.
         """
-        if self._why_lost is not None:
-            raise Lost(self._why_lost)
+        if self.why_lost is not None:
+            raise Lost(self.why_lost)
         invoke_id = self._association.request(message)
         answer: Deferred[Any] = Deferred()
         self._waiting[invoke_id] = answer
@@ -75,8 +76,8 @@ class CstaClient(Protocol):
 
     def close(self) -> Deferred[None]:
         """Close the connection; what it gives fires when it is closed."""
-        assert self.transport is not None
-        self.transport.loseConnection()
+        self.closing = True
+        self._leave()
         return self.lost
 
     def connectionMade(self) -> None:
@@ -88,16 +89,20 @@ class CstaClient(Protocol):
             for incoming in self._association.receive(data):
                 self._handle(incoming)
         except FrameError as error:
-            self._why_lost = str(error)
-            self.close()
+            self.why_lost = str(error)
+            self._leave()
         self._flush()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        self._why_lost = self._why_lost or "the gateway has closed the connection"
+        self.why_lost = self.why_lost or "the gateway has closed the connection"
         waiting, self._waiting = self._waiting, {}
         for answer in waiting.values():
-            answer.errback(Lost(self._why_lost))
+            answer.errback(Lost(self.why_lost))
         self.lost.callback(None)
+
+    def _leave(self) -> None:
+        assert self.transport is not None
+        self.transport.loseConnection()
 
     def _handle(self, incoming: Incoming) -> None:
         match incoming:

@@ -70,7 +70,9 @@ def logging_inspector(why_not: Callable[[bytes], str | None], *, reject: bool) -
 class CstaConnection(Protocol):
     """One client's connection."""
 
-    def __init__(self, serving: Serving, listener: Listener, peer: str, closed: Callable[[], None]) -> None:
+    def __init__(
+        self, serving: Serving, listener: Listener, peer: str, closed: Callable[[CstaConnection], None]
+    ) -> None:
         self._serving, self._listener, self._closed = serving, listener, closed
         self._association = Association(SERVER_IDS, max_frame=listener.max_frame, inspect=serving.inspect)
         self._session = Session(self._send_event, peer, listener.service_initiated)
@@ -109,7 +111,12 @@ class CstaConnection(Protocol):
         self._lost = True
         self._queue.clear()
         self._serving.monitors.end(self._session)
-        self._closed()
+        self._closed(self)
+
+    def close(self) -> None:
+        """Close the connection, once what it has been sent is out."""
+        self._flush()
+        self._transport.loseConnection()
 
     # IPushProducer: the transport says when its peer reads too slowly
 
@@ -224,7 +231,12 @@ class CstaFactory(Factory):
     def __init__(self, serving: Serving, listener: Listener) -> None:
         self._serving, self._listener = serving, listener
         self._networks = [ipaddress.ip_network(network) for network in listener.networks]
-        self.connections = 0
+        self._open: set[CstaConnection] = set()
+
+    @property
+    def connections(self) -> int:
+        """How many clients are connected."""
+        return len(self._open)
 
     def buildProtocol(self, addr: IAddress | None) -> CstaConnection | None:
         """A connection for the client at ``addr``; None, which closes it, when it is not welcome."""
@@ -235,12 +247,15 @@ class CstaFactory(Factory):
         if self.connections >= self._serving.limits.connections:
             log.warning("too many connections, closing", peer=host)
             return None
-        self.connections += 1
-        return CstaConnection(self._serving, self._listener, host, self._one_less)
+        connection = CstaConnection(self._serving, self._listener, host, self._open.discard)
+        self._open.add(connection)
+        return connection
+
+    def close(self) -> None:
+        """Close every connection, once what it has been sent is out."""
+        for connection in tuple(self._open):
+            connection.close()
 
     def _allowed(self, host: str) -> bool:
         address = ipaddress.ip_address(host)
         return any(address in network for network in self._networks)
-
-    def _one_less(self) -> None:
-        self.connections -= 1

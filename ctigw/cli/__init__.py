@@ -1,0 +1,18 @@
+"""The command line: the gateway itself (`serve`), and a client of one (`client`)."""
+
+from __future__ import annotations
+
+import click
+
+from ctigw.cli.client import answer, call, features, hangup, monitor, status
+from ctigw.cli.serve import check, demo, run
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="ctigw", message="%(prog)s %(version)s")
+def main() -> None:
+    """A CTI gateway: CSTA XML over TCP in front of a PBX, and a PBX to try it with."""
+
+
+for command in (demo, run, check, monitor, call, answer, hangup, status, features):
+    main.add_command(command)

@@ -1,0 +1,124 @@
+"""The commands that are the gateway: demo, run, check."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import click
+from twisted.internet.defer import Deferred
+
+from ctigw.cli.running import UNUSABLE, fail, on_reactor
+from ctigw.config import Config, ConfigError, DriverSettings, Listener, load
+
+PORT = 4721
+data_option = click.option(
+    "--data",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("var"),
+    show_default=True,
+    envvar="CTIGW_DATA",
+    help="Folder for settings; made when it is not there.",
+)
+
+
+@click.command()
+@data_option
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=PORT, show_default=True, help="0: any free one."
+)
+def demo(data: Path, port: int) -> None:
+    """Run the gateway with a simulated PBX of twenty lines; nothing to configure."""
+    config = Config(
+        listeners=(Listener(endpoint=f"tcp:{port}:interface=127.0.0.1"),),
+        driver=DriverSettings(settings={"script": "demo"}),
+    )
+
+    def welcome(addresses: tuple[Any, ...]) -> None:
+        click.echo(_welcome(addresses[0].port, data))
+
+    _serve(config, data, welcome)
+
+
+@click.command()
+@click.option(
+    "--config",
+    "file",
+    type=click.Path(path_type=Path),
+    envvar="CTIGW_CONFIG",
+    help="TOML; without it everything is at its default.",
+)
+@data_option
+def run(file: Path | None, data: Path) -> None:
+    """Run the gateway as the configuration says."""
+    try:
+        config = load(file) if file else Config()
+    except ConfigError as error:
+        fail(str(error), UNUSABLE)
+    _serve(config, data, prefix=f"{file}: " if file else "")
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path))
+def check(file: Path) -> None:
+    """Say whether a configuration FILE can be used."""
+    from ctigw import app
+
+    try:
+        config = load(file)
+        try:
+            app.check(config)
+        except ConfigError as error:
+            raise ConfigError(f"{file}: {error}") from None
+    except ConfigError as error:
+        fail(str(error), UNUSABLE)
+    click.echo(f"{file}: fine")
+
+
+def _serve(config: Config, data: Path, ready: Any = None, *, prefix: str = "") -> None:
+    from ctigw import app
+    from ctigw.net import logs
+
+    logs.configure(config.log)
+    logs.take_over_twisted()
+
+    async def serve(reactor: Any) -> None:
+        try:
+            running = await app.start(config, data, reactor)
+        except ConfigError as error:
+            fail(f"{prefix}{error}", UNUSABLE)
+        reactor.addSystemEventTrigger("before", "shutdown", lambda: Deferred.fromCoroutine(running.stop()))
+        if ready:
+            ready(running.addresses)
+        await Deferred()  # until a signal
+
+    on_reactor(serve)
+
+
+def _welcome(port: int, data: Path) -> str:
+    me = _my_name()
+    at = "" if port == PORT else f" --at 127.0.0.1:{port}"
+    return f"""\
+ctigw {version("ctigw")}
+
+  clients      127.0.0.1:{port}   CSTA XML (ECMA-323, 3rd edition) over TCP
+  the PBX      simulated: lines 2001 to 2020, and 9 + digits for the outside world
+  settings     {data}
+
+Three things to try, in a second terminal:
+
+  {me} monitor{at} 2001 2002    watch two lines; leave it running
+  {me} call{at} 2001 2002       in a third: 2001 calls 2002, which rings
+  {me} answer{at} 2002          and they talk
+
+Ctrl-C ends the demo.
+"""
+
+
+def _my_name() -> str:
+    """How the user called this program, so that what is shown can be pasted."""
+    called = sys.argv[0]
+    return "ctigw" if shutil.which("ctigw") == called else called

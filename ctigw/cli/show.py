@@ -1,0 +1,105 @@
+"""Messages for people and for programs: plain functions from messages to text."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import json
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import click
+
+from ctigw.csta import events
+from ctigw.csta.capability import GetCSTAFeaturesResponse
+from ctigw.csta.types import ConnectionID, csta
+from ctigw.xml import EMPTY
+
+
+def event(message: Any, line: str, now: datetime, form: str | None, *, color: bool = False) -> str:
+    """An event at ``line`` as a line of text: readable, or in the ``form`` "json" or "xml"."""
+    if form == "xml":
+        return xml(message)
+    if form == "json":
+        told = {"time": now.isoformat(), "line": line, "event": type(message).__name__}
+        return json.dumps(told | {"message": as_dict(message)}, ensure_ascii=False)
+    name = type(message).__name__.removesuffix("Event")
+    paint, phrase = _SHOWN.get(type(message), ("white", lambda _event: ""))
+    state = message.local_connection_info
+    cells = (
+        now.strftime("%H:%M:%S"),
+        f"{line:<6}",
+        click.style(f"{name:<17}", fg=paint) if color else f"{name:<17}",
+        f"call {_connection(message).call_id}: {phrase(message)}",
+        f"[{state.value if state else '-'}, {message.cause.value}]",
+    )
+    return "  ".join(cells)
+
+
+def features(message: GetCSTAFeaturesResponse, form: str | None) -> str:
+    """What is supported: a line for each service and event, or all in the ``form`` "json" or "xml"."""
+    if form == "xml":
+        return xml(message)
+    told = as_dict(message)
+    if form == "json":
+        return json.dumps(told)
+    lines = []
+    for title, groups in told.items():
+        lines.append({"supportedServices": "services", "supportedEvents": "events"}[title])
+        for members in groups.values():
+            for name, flags in members.items():
+                said = ", ".join(flag for flag, on in flags.items() if on)
+                lines.append(f"  {name}" + (f"  ({said})" if said else ""))
+    return "\n".join(lines)
+
+
+def xml(message: object) -> str:
+    """The document on one line, without its declaration."""
+    return csta.encode(message).partition(b"?>")[2].decode()
+
+
+def as_dict(value: Any) -> Any:
+    """A message in plain values, under the names of the wire; what is absent is left out."""
+    if dataclasses.is_dataclass(value):
+        known = ((c.name, getattr(value, c.attribute)) for c in csta.plan(type(value)).children)
+        return {name: as_dict(part) for name, part in known if part is not None}
+    if value is EMPTY:
+        return {}
+    if isinstance(value, enum.Enum):
+        return value.value
+    if isinstance(value, tuple):
+        return [as_dict(part) for part in value]
+    return value.hex() if isinstance(value, bytes) else value
+
+
+def _connection(message: Any) -> ConnectionID:
+    found = (getattr(message, field.name) for field in dataclasses.fields(message))
+    return next((part for part in found if isinstance(part, ConnectionID)), ConnectionID(call_id="?"))
+
+
+def _who(device: Any) -> str:
+    """The number in one of the device types of events."""
+    return getattr(device, "device_identifier", None) or "somebody"
+
+
+# How an event reads: its colour, and what happened in words.
+_SHOWN: dict[type, tuple[str, Callable[[Any], str]]] = {
+    events.ServiceInitiatedEvent: ("blue", lambda e: f"{_who(e.initiating_device)} lifts the handset"),
+    events.OriginatedEvent: ("blue", lambda e: f"{_who(e.calling_device)} calls {_who(e.called_device)}"),
+    events.NetworkReachedEvent: ("blue", lambda e: f"{_who(e.called_device)} is called outside"),
+    events.DeliveredEvent: (
+        "yellow",
+        lambda e: f"{_who(e.alerting_device)} rings, {_who(e.calling_device)} calls",
+    ),
+    events.EstablishedEvent: (
+        "green",
+        lambda e: f"{_who(e.answering_device)} answers {_who(e.calling_device)}",
+    ),
+    events.DivertedEvent: (
+        "magenta",
+        lambda e: f"{_who(e.diverting_device)} sends it on to {_who(e.new_destination)}",
+    ),
+    events.FailedEvent: ("red", lambda e: f"{_who(e.failing_device)} cannot be had"),
+    events.ConnectionClearedEvent: ("cyan", lambda e: f"{_who(e.releasing_device)} leaves"),
+}
