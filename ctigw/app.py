@@ -44,6 +44,7 @@ class Gateway:
 
     config: Config
     clock: IReactorTime
+    driver: Driver
     switch: Switch
     monitors: Monitors
     dispatcher: Dispatcher
@@ -78,7 +79,7 @@ def gateway(config: Config, driver: Driver, clock: IReactorTime) -> Gateway:
     dispatcher.serve_with(monitors.handlers())
     dispatcher.serve_with(system(switch))
     dispatcher.serve_with(capability(dispatcher, switch.kinds))
-    return Gateway(config, clock, switch, monitors, dispatcher, Counter())
+    return Gateway(config, clock, driver, switch, monitors, dispatcher, Counter())
 
 
 @dataclass(slots=True)

@@ -7,9 +7,14 @@ does for the line; features can be changed by command and outlive a restart, beh
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from typing import Annotated
+
+import msgspec
 
 from ctigw.switch.driver import Forwarding
+
+Seconds = Annotated[float, msgspec.Meta(ge=0, le=86400)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +47,7 @@ BEHAVIOURS: Mapping[str, Behaviour] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What the PBX is set to.
 
     ``no_answer``: seconds a line rings before the PBX gives up or forwards.
@@ -52,10 +56,10 @@ class Limits:
     ``appearances``: calls that one line can have at once.
     """
 
-    no_answer: float = 30.0
-    tone: float = 15.0
-    outside_answers: float = 2.0
-    appearances: int = 2
+    no_answer: Seconds = 30.0
+    tone: Seconds = 15.0
+    outside_answers: Seconds = 2.0
+    appearances: Annotated[int, msgspec.Meta(ge=1)] = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,14 +91,13 @@ class Features:
         return replace(self, do_not_disturb=on)
 
 
-@dataclass(frozen=True, slots=True)
-class PhoneSettings:
+class PhoneSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One line as a configuration lists it; ``behaviour`` is a name in `BEHAVIOURS`."""
 
     number: str
     behaviour: str = "normal"
     do_not_disturb: bool = False
-    forwarding: Mapping[Forwarding, str] = field(default_factory=dict)
+    forwarding: Mapping[Forwarding, str] = msgspec.field(default_factory=dict)
 
     @property
     def features(self) -> Features:

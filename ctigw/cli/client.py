@@ -52,8 +52,8 @@ def monitor(lines: tuple[str, ...], at: str, form: str | None) -> None:
             request = MonitorStart(monitor_object=MonitorObject(device_object=line))
             response = await _asked(client, request, f"monitor {line}")
             watched[response.monitor_cross_ref_id] = line
-        if form is None:
-            _print(f"watching {', '.join(lines)}; Ctrl-C ends it")
+        # For programs too, but beside what they read: who starts a watch must know when it has begun.
+        click.echo(f"watching {', '.join(lines)}; Ctrl-C ends it", err=form is not None)
         await client.lost
         if not client.closing:
             fail(client.why_lost or "", REFUSED)

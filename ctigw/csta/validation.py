@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib.resources import files
+from pathlib import Path
 
 from lxml import etree
 
 from ctigw.csta.types import ED3, EDITIONS
 
 
-def validator() -> Callable[[bytes], str | None]:
+def validator(schema_file: Path | None = None) -> Callable[[bytes], str | None]:
     """A function that says why a document is not valid CSTA; None when it is.
 
+    ``schema_file``: another XSD of the third edition to judge by.
     Documents of other editions, and of none, are judged as if they were of the third.
     """
-    schema = etree.XMLSchema(file=str(files("csta_schemas").joinpath("csta.xsd")))
+    schema = etree.XMLSchema(file=str(schema_file or files("csta_schemas").joinpath("csta.xsd")))
     parser = etree.XMLParser(encoding="utf-8", resolve_entities=False, no_network=True, load_dtd=False)
 
     def why_not(xml: bytes) -> str | None:

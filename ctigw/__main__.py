@@ -1,0 +1,5 @@
+"""``python -m ctigw``: the command line."""
+
+from ctigw.cli import main
+
+main(prog_name="ctigw")

@@ -1,0 +1,64 @@
+"""What holds in every test: nothing is logged as an error, nothing is left on the reactor, and every CSTA
+message that an association sends is valid, by our schemas and by the reference one where that is at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+from twisted.internet import reactor
+from twisted.logger import globalLogPublisher
+
+from ctigw.csta.association import Association
+from ctigw.csta.validation import validator
+
+REFERENCE = Path(__file__).parents[2] / "shared" / "reference" / "csta" / "oracle" / "csta-ed3.xsd"
+judges: list[Callable[[bytes], str | None]] = [validator()]
+if REFERENCE.exists():
+    judges.append(validator(REFERENCE))
+
+
+@pytest.fixture(autouse=True)
+def only_valid_messages(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Collects what is wrong with the messages sent, since raising there would only look like a crash."""
+    wrong: list[tuple[str, bytes]] = []
+    send = Association._send
+
+    def judged(self: Association, invoke_id: int, body: bytes) -> None:
+        send(self, invoke_id, body)
+        wrong.extend((why, body) for judge in judges if (why := judge(body)) is not None)
+
+    monkeypatch.setattr(Association, "_send", judged)
+    yield
+    assert wrong == []
+
+
+@pytest.fixture(autouse=True)
+def no_errors_logged() -> Iterator[None]:
+    """A test that means an error to be logged captures the log itself."""
+    failures: list[Any] = []
+
+    def observe(event: dict[str, Any]) -> None:
+        if "log_failure" in event:
+            failures.append(event["log_failure"])
+
+    globalLogPublisher.addObserver(observe)  # type: ignore[arg-type] # any callable observes
+    try:
+        with structlog.testing.capture_logs() as logged:
+            yield
+    finally:
+        globalLogPublisher.removeObserver(observe)  # type: ignore[arg-type] # as above
+    assert failures == []
+    assert [entry for entry in logged if entry["log_level"] in ("error", "critical")] == []
+
+
+@pytest.fixture(autouse=True)
+def clean_reactor() -> Iterator[None]:
+    """What a test opens or puts off on the real reactor is over when the test is."""
+    loop: Any = reactor
+    yield
+    assert [call for call in loop.getDelayedCalls() if call.active()] == []
+    assert [reader for reader in loop.getReaders() if "Waker" not in type(reader).__name__] == []

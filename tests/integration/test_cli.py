@@ -1,0 +1,194 @@
+"""The command line as its users have it: real processes, real sockets."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ED3 = "http://www.ecma-international.org/standards/ecma-323/csta/ed3"
+CTIGW = (sys.executable, "-m", "ctigw")
+# What decides about a command must not come from whoever runs the tests.
+ENVIRONMENT = {key: value for key, value in os.environ.items() if not key.startswith("CTIGW_")}
+
+
+def ctigw(*words: str, at: str = "") -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*CTIGW, *words, *(["--at", at] if at else [])],
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def started(*words: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [*CTIGW, *words], env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def line_with(process: subprocess.Popen[str], text: str) -> str:
+    """The next line of ``process`` that has ``text`` in it."""
+    assert process.stdout is not None
+    for line in process.stdout:
+        if text in line:
+            return line
+    assert process.stderr is not None
+    raise AssertionError(f"it ended without {text!r}: {process.stderr.read()}")
+
+
+def ended(process: subprocess.Popen[str], how: signal.Signals) -> tuple[int, str]:
+    """The exit status of ``process`` after the signal ``how``, and what it said on standard error."""
+    process.send_signal(how)
+    _, said = process.communicate(timeout=30)
+    return process.returncode, said
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Where a demo listens; it must end well, too."""
+    data = tmp_path_factory.mktemp("demo") / "var"
+    process = started("demo", "--port", "0", "--data", str(data))
+    try:
+        found = re.search(r"127\.0\.0\.1:\d+", line_with(process, "clients"))
+        assert found
+        line_with(process, "Ctrl-C")
+        yield found[0]
+        assert (data / "ctigw.sqlite").exists()
+        status, said = ended(process, signal.SIGINT)
+        assert (status, "Traceback" in said) == (0, False)
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_the_session_of_the_readme(demo: str) -> None:
+    watching = started("monitor", "2001", "2002", "--at", demo)
+    try:
+        line_with(watching, "watching 2001, 2002")
+        assert re.fullmatch(r"2001 calls 2002: call \d+\n", ctigw("call", "2001", "2002", at=demo).stdout)
+        assert "2002 rings, 2001 calls" in line_with(watching, "Delivered")
+        assert ctigw("answer", "2002", at=demo).stdout == "2002 answers\n"
+        assert "2002 answers 2001" in line_with(watching, "Established")
+        assert ctigw("hangup", "2001", at=demo).stdout == "2001 hangs up\n"
+        assert "2001 leaves" in line_with(watching, "ConnectionCleared")
+        assert ended(watching, signal.SIGINT) == (0, "")
+    finally:
+        watching.kill()
+        watching.communicate()
+
+
+def test_events_for_programs(demo: str) -> None:
+    as_json, as_xml = (started("monitor", "2004", form, "--at", demo) for form in ("--json", "--xml"))
+    try:
+        for process in (as_json, as_xml):
+            assert process.stderr is not None
+            assert process.stderr.readline() == "watching 2004; Ctrl-C ends it\n"
+        assert ctigw("call", "2004", "2007", at=demo).returncode == 0
+        told = json.loads(line_with(as_json, "Failed"))
+        assert (told["line"], told["event"]) == ("2004", "FailedEvent")
+        assert told["message"]["failingDevice"] == {"deviceIdentifier": "2007"}
+        assert told["message"]["lastRedirectionDevice"] == {"notRequired": {}}
+        assert line_with(as_xml, "<Failed").startswith(f'<FailedEvent xmlns="{ED3}"><monitorCrossRefID>')
+    finally:
+        for process in (as_json, as_xml):
+            process.kill()
+            process.communicate()
+
+
+def test_status_and_features(demo: str) -> None:
+    assert ctigw("status", at=demo).stdout == "normal\n"
+    listed = ctigw("features", at=demo).stdout.splitlines()
+    assert "  makeCall  (autoOriginatePrompt, autoOriginateDoNotPrompt)" in listed
+    told = json.loads(ctigw("features", "--json", at=demo).stdout)
+    assert told["supportedServices"]["monitoringServList"]["monitorStop"] == {}
+    assert ctigw("features", "--xml", at=demo).stdout.startswith(f'<GetCSTAFeaturesResponse xmlns="{ED3}">')
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("call", "2099", "2001"), "call 2099 2001: operation: invalidCallingDeviceID"),
+        (("call", "2001", "77"), "call 2001 77: operation: invalidCalledDeviceID"),
+        (("call", "2013", "2001"), "call 2013 2001: systemResourceAvailibility: callingDeviceOutOfService"),
+        (("answer", "2003"), "answer 2003: stateIncompatibility: noCallToAnswer"),
+        (("hangup", "2003"), "hangup 2003: stateIncompatibility: noConnectionToClear"),
+        (("monitor", "2003", "2099"), "monitor 2099: operation: invalidDeviceID"),
+    ],
+)
+def test_a_refusal_is_one_line_and_status_1(demo: str, words: tuple[str, ...], said: str) -> None:
+    refused = ctigw(*words, at=demo)
+    assert (refused.returncode, refused.stdout, refused.stderr) == (1, "", f"ctigw: {said}\n")
+
+
+def test_no_gateway_there_is_one_line_and_status_1() -> None:
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))  # bound and not listening: connections are refused
+        refused = ctigw("status", at=f"127.0.0.1:{nobody.getsockname()[1]}")
+    assert refused.returncode == 1
+    assert re.fullmatch(r"ctigw: cannot connect to 127\.0\.0\.1:\d+: .*refused.*\n", refused.stderr)
+
+
+def test_rubbish_instead_of_an_address_is_one_line_and_status_1() -> None:
+    refused = ctigw("status", at="rubbish")
+    assert (refused.returncode, refused.stderr) == (
+        1,
+        "ctigw: --at rubbish: Unknown endpoint type: 'rubbish'\n",
+    )
+
+
+def test_a_taken_port_is_one_line_and_status_2(demo: str, tmp_path: Path) -> None:
+    refused = ctigw("demo", "--port", demo.partition(":")[2], "--data", str(tmp_path))
+    assert refused.returncode == 2
+    assert re.search(r"^ctigw: listeners\[0\]\.endpoint: .*Address already in use", refused.stderr)
+    assert len(refused.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("command", [("check",), ("run", "--config")])
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[limits]\nconnection = 1", "limits: Object contains unknown field `connection`"),
+        ("listeners = 1", "listeners: Expected `array`, got `int`"),
+        ("[", "Invalid initial character for a key part (at end of document)"),
+        ('[driver.settings]\nscript = "none.toml"', "driver.settings: script: none.toml: No such file"),
+    ],
+)
+def test_a_configuration_that_is_wrong_is_one_line_and_status_2(
+    tmp_path: Path, command: tuple[str, ...], text: str, said: str
+) -> None:
+    file = tmp_path / "ctigw.toml"
+    file.write_text(text)
+    refused = ctigw(*command, str(file))
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert refused.stderr.startswith(f"ctigw: {file}: {said}")
+    assert len(refused.stderr.splitlines()) == 1
+
+
+def test_the_configuration_in_the_repository_is_fine_and_says_the_defaults() -> None:
+    from ctigw.config import Config, load
+
+    file = Path(__file__).parents[2] / "etc" / "ctigw.toml"
+    assert load(file) == Config()
+    said = ctigw("check", str(file))
+    assert (said.returncode, said.stdout) == (0, f"{file}: fine\n")
+
+
+def test_the_configuration_in_the_repository_names_every_setting() -> None:
+    import msgspec
+
+    from ctigw.config import Config
+
+    file = Path(__file__).parents[2] / "etc" / "ctigw.toml"
+    named = msgspec.toml.decode(file.read_bytes())
+    # Compared as JSON, to which a tuple is a list.
+    assert named == msgspec.json.decode(msgspec.json.encode(Config()))

@@ -1,0 +1,212 @@
+"""A whole gateway on real sockets: what it serves, and that nothing is left of it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_twisted
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.task import deferLater
+
+from ctigw.app import Running, start
+from ctigw.config import Config, ConfigError, DriverSettings, Listener, Store
+from ctigw.csta.call_control import AnswerCall, ClearConnection, MakeCall
+from ctigw.csta.events import ConnectionClearedEvent, DeliveredEvent, EstablishedEvent
+from ctigw.csta.monitoring import MonitorObject, MonitorStart, MonitorStop
+from ctigw.csta.types import ConnectionID
+from ctigw.net.csta_client import CstaClient, connect
+from simulators.pbx import Pbx
+
+ANYWHERE = Config(listeners=(Listener(endpoint="tcp:0:interface=127.0.0.1"),))
+
+
+@pytest_twisted.async_yield_fixture
+async def running(tmp_path: Path) -> AsyncIterator[Running]:
+    """The default gateway, on a free port."""
+    gateway = await start(ANYWHERE, tmp_path, reactor)
+    yield gateway
+    await gateway.stop()
+    await turns(2)
+
+
+async def turns(count: int) -> None:
+    """Let the reactor go round: what was put off to the next turn happens."""
+    loop: Any = reactor
+    for _ in range(count):
+        await deferLater(loop, 0)
+
+
+async def client_of(running: Running, events: list[Any] | None = None) -> CstaClient:
+    on_event = events.append if events is not None else lambda _event: None
+    return await connect(reactor, f"127.0.0.1:{running.addresses[0].port}", on_event)
+
+
+async def monitor(client: CstaClient, *lines: str) -> list[str]:
+    asked = [MonitorStart(monitor_object=MonitorObject(device_object=line)) for line in lines]
+    return [(await client.request(request)).monitor_cross_ref_id for request in asked]
+
+
+def left_behind(running: Running) -> dict[str, int]:
+    """How much of everything there is in the gateway and in its PBX."""
+    switch = running.gateway.switch
+    pbx = running.gateway.driver
+    assert isinstance(pbx, Pbx)
+    return {
+        "calls": len(switch.calls),
+        "connections": sum(len(switch.connections(line)) for line in switch.lines),
+        "monitors": len(running.gateway.monitors),
+        "calls of the PBX": pbx.live_calls,
+        "connections of the PBX": pbx.live_legs,
+        "timers of the PBX": pbx.pending_timers,
+    }
+
+
+NOTHING = dict.fromkeys(
+    (
+        "calls",
+        "connections",
+        "monitors",
+        "calls of the PBX",
+        "connections of the PBX",
+        "timers of the PBX",
+    ),
+    0,
+)
+
+
+async def one_call(client: CstaClient, caller: str, called: str) -> None:
+    """Call, ring, answer, talk, hang up; the PBX reports one turn after it has accepted."""
+    made = await client.request(MakeCall(calling_device=caller, called_directory_number=called))
+    call = made.calling_device.call_id
+    await client.request(AnswerCall(call_to_be_answered=ConnectionID(call_id=call, device_id=called)))
+    await client.request(
+        ClearConnection(connection_to_be_cleared=ConnectionID(call_id=call, device_id=caller))
+    )
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_call_is_seen_from_both_ends(running: Running) -> None:
+    events: list[Any] = []
+    client = await client_of(running, events)
+    await monitor(client, "2001", "2002")
+    await one_call(client, "2001", "2002")
+    await turns(5)
+    seen = [(type(event), event.monitor_cross_ref_id) for event in events]
+    assert seen[2:] == [
+        (DeliveredEvent, "1"),
+        (DeliveredEvent, "2"),
+        (EstablishedEvent, "1"),
+        (EstablishedEvent, "2"),
+        (ConnectionClearedEvent, "2"),
+        (ConnectionClearedEvent, "1"),
+        (ConnectionClearedEvent, "2"),
+    ]
+    await client.close()
+
+
+@pytest.mark.timeout(120)
+@pytest_twisted.ensureDeferred
+async def test_a_thousand_calls_one_after_the_other_leave_nothing(running: Running) -> None:
+    events: list[Any] = []
+    client = await client_of(running, events)
+    references = await monitor(client, "2001", "2002")
+    for _ in range(1000):
+        await one_call(client, "2001", "2002")
+    await turns(5)
+    assert sum(isinstance(event, EstablishedEvent) for event in events) == 2000
+    for reference in references:
+        await client.request(MonitorStop(monitor_cross_ref_id=reference))
+    assert left_behind(running) == NOTHING
+    await client.close()
+
+
+@pytest.mark.timeout(120)
+@pytest_twisted.ensureDeferred
+async def test_two_hundred_calls_at_once_leave_nothing(tmp_path: Path) -> None:
+    lines = [str(number) for number in range(3000, 3400)]
+    settings = {"lines": [{"number": line} for line in lines]}
+    config = Config(ANYWHERE.listeners, driver=DriverSettings(settings=settings))
+    running = await start(config, tmp_path, reactor)
+    clients = [await client_of(running) for _ in range(20)]
+    for index, client in enumerate(clients):
+        await monitor(client, *lines[index::20])
+    pairs = list(zip(lines[::2], lines[1::2], strict=True))
+    calls = [one_call(clients[index % 20], *pair) for index, pair in enumerate(pairs)]
+    assert len(calls) == 200
+    await gatherResults([Deferred.fromCoroutine(call) for call in calls])
+    await turns(5)
+    for client in clients:  # their monitors end with them
+        await client.close()
+    await turns(5)
+    assert left_behind(running) == NOTHING
+    await running.stop()
+    await turns(2)
+
+
+@pytest_twisted.ensureDeferred
+async def test_settings_outlive_the_gateway(tmp_path: Path) -> None:
+    for expected in (False, True):
+        running = await start(ANYWHERE, tmp_path, reactor)
+        pbx = running.gateway.driver
+        assert isinstance(pbx, Pbx)
+        assert pbx.features("2001").do_not_disturb is expected
+        await pbx.set_do_not_disturb("2001", on=True)
+        await running.stop()
+
+
+@pytest_twisted.ensureDeferred
+async def test_clients_are_told_goodbye_when_the_gateway_stops(tmp_path: Path) -> None:
+    running = await start(ANYWHERE, tmp_path, reactor)
+    client = await client_of(running)
+    await turns(2)
+    await running.stop()
+    await client.lost
+    assert client.why_lost == "the gateway has closed the connection"
+
+
+@pytest.mark.parametrize(
+    ("config", "blamed"),
+    [
+        (
+            Config(listeners=(Listener(endpoint="nonsense:1"),)),
+            "listeners[0].endpoint: Unknown endpoint type",
+        ),
+        (Config(listeners=(ANYWHERE.listeners[0], Listener(endpoint="tcp:x"))), "listeners[1].endpoint: "),
+        (Config(driver=DriverSettings(module="no.such")), "driver.module: No module named 'no'"),
+        (Config(driver=DriverSettings(module="ctigw.errors")), "driver.module: module 'ctigw.errors' has no"),
+        (
+            Config(driver=DriverSettings(settings={"tone": 1})),
+            "driver.settings: Object contains unknown field",
+        ),
+        (
+            Config(driver=DriverSettings(settings={"limits": {"tone": -1}})),
+            "driver.settings.limits.tone: Expected `float` >= 0",
+        ),
+        (Config(store=Store(url="nonsense")), "store.url: Could not parse"),
+        (Config(store=Store(url="sqlite:////dev/null/x")), "store.url: unable to open database file"),
+    ],
+)
+@pytest_twisted.ensureDeferred
+async def test_what_cannot_be_used_is_named_by_its_key(tmp_path: Path, config: Config, blamed: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        await start(config, tmp_path, reactor)
+    assert str(refused.value).startswith(blamed)
+    assert "\n" not in str(refused.value)
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_taken_port_is_named_by_its_key(running: Running, tmp_path: Path) -> None:
+    taken = Listener(endpoint=f"tcp:{running.addresses[0].port}:interface=127.0.0.1")
+    with pytest.raises(ConfigError, match=r"^listeners\[0\].endpoint: .*Address already in use"):
+        await start(Config(listeners=(taken,)), tmp_path, reactor)
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_data_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigError, match=r"^--data: .*Not a directory"):
+        await start(ANYWHERE, tmp_path / "file" / "var", reactor)
