@@ -192,3 +192,18 @@ def test_the_configuration_in_the_repository_names_every_setting() -> None:
     named = msgspec.toml.decode(file.read_bytes())
     # Compared as JSON, to which a tuple is a list.
     assert named == msgspec.json.decode(msgspec.json.encode(Config()))
+
+
+def test_the_client_in_the_readme_works(demo: str, tmp_path: Path) -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    found = re.search(r"```python\n(import socket\n.*?)```", readme, re.DOTALL)
+    assert found
+    program = tmp_path / "client.py"
+    # It listens for ever: here to the three events before anybody answers.
+    host, _, port = demo.partition(":")
+    text = found[1].replace("while True:", "for _ in range(4):")
+    program.write_text(text.replace('("127.0.0.1", 4721)', f"({host!r}, {port})").replace("2001", "2005"))
+    ran = subprocess.run([sys.executable, str(program)], capture_output=True, text=True, check=False)
+    ids = [int(line[1 : line.index(",")]) for line in ran.stdout.splitlines()]
+    assert (ids, ran.stderr) == ([1, 2, 9999, 9999, 9999], "")
+    assert ctigw("hangup", "2005", at=demo).returncode == 0
