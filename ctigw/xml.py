@@ -39,17 +39,17 @@ DECLARATION = b'<?xml version="1.0" encoding="UTF-8"?>'
 class XmlError(ValueError):
     """The document is not what it claims to be; ``path`` says where, ``why`` says how.
 
-    ``name`` and ``namespace`` are those of the root element where it could be read, else empty.
+    ``name`` and ``namespace`` are those of the root element; "" and None where they could not be read.
     """
 
-    def __init__(self, path: str, why: str, name: str = "", namespace: str = "") -> None:
+    def __init__(self, path: str, why: str, name: str = "", namespace: str | None = None) -> None:
         super().__init__(f"{path}: {why}")
         self.path, self.why = path, why
         self.name, self.namespace = name, namespace
 
 
 class NotXmlError(XmlError):
-    """Not well-formed, or XML of a kind that is not accepted (DOCTYPE, too deep)."""
+    """Not well-formed, or not accepted (DOCTYPE, too deep); ``name`` is that of a message, or ""."""
 
 
 class UnknownMessageError(XmlError):
@@ -158,12 +158,14 @@ class Schema:
         try:
             root = etree.fromstring(xml, self._parser)
         except (etree.XMLSyntaxError, ValueError) as error:
-            name, namespace = _root_of(xml)
-            raise NotXmlError("/", str(error), name if name in self.messages else "", namespace) from None
+            raise self._not_xml(str(error), *_root_of(xml)) from None
         # A document of depth d has more than d tags: most are cleared by one count.
         if xml.count(b"<") > self._max_depth and _deeper_than(root, self._max_depth):
-            raise NotXmlError("/", f"deeper than {self._max_depth} elements")
+            raise self._not_xml(f"deeper than {self._max_depth} elements", *_split(root))
         return root
+
+    def _not_xml(self, why: str, name: str, namespace: str | None) -> NotXmlError:
+        return NotXmlError("/", why, name if name in self.messages else "", namespace)
 
     def _read(self, cls: type, element: Element, path: str) -> Any:
         plan = self.plan(cls)
@@ -277,8 +279,8 @@ def _deeper_than(root: Element, limit: int) -> bool:
     return False
 
 
-def _root_of(xml: bytes) -> tuple[str, str]:
-    """Name and namespace of the root of a document that is broken further on; empty when not even that."""
+def _root_of(xml: bytes) -> tuple[str, str | None]:
+    """Name and namespace of the root of a document that is broken further on; "", None when not even that."""
     parser = etree.XMLPullParser(
         events=("start",), encoding="utf-8", resolve_entities=False, no_network=True, load_dtd=False
     )
@@ -288,4 +290,4 @@ def _root_of(xml: bytes) -> tuple[str, str]:
     try:
         return _split(next(events)[1])
     except (StopIteration, etree.XMLSyntaxError):
-        return "", ""
+        return "", None

@@ -35,12 +35,13 @@ class Request:
 class Unreadable:
     """The peer asks something that cannot be decoded; it is owed a negative answer.
 
-    ``name``: the request's, where it could be read.  ``unknown``: it is readable, but of no known kind.
+    ``name``, ``namespace``: the request's, where they could be read.  ``unknown``: it is readable, but of no
+    known kind.
     """
 
     invoke_id: int
     name: str
-    namespace: str
+    namespace: str | None
     unknown: bool
     why: str
 
@@ -104,7 +105,7 @@ class Association:
         self._outstanding.add(invoke_id)
         return invoke_id
 
-    def respond(self, invoke_id: int, message: object, namespace: str) -> None:
+    def respond(self, invoke_id: int, message: object, namespace: str | None) -> None:
         """Answer a request.  An answer too long for a frame becomes a refusal."""
         namespace = answer_namespace(namespace)
         try:

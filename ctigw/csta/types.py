@@ -24,9 +24,9 @@ def message(cls: type[T]) -> type[T]:
     return csta.register(dataclass(frozen=True, slots=True, kw_only=True)(cls))
 
 
-def answer_namespace(namespace: str) -> str:
-    """The namespace to answer in: the requester's when it is an edition of CSTA or none, else ed3."""
-    return namespace if not namespace or namespace in EDITIONS else ED3
+def answer_namespace(namespace: str | None) -> str:
+    """The namespace to answer in: the requester's when it is an edition of CSTA or "" (none), else ed3."""
+    return namespace if namespace == "" or namespace in EDITIONS else ED3
 
 
 class LocalConnectionState(enum.Enum):

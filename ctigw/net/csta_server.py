@@ -167,7 +167,7 @@ class CstaConnection(Protocol):
 
     # What leaves
 
-    def _respond(self, invoke_id: int, response: object, namespace: str) -> None:
+    def _respond(self, invoke_id: int, response: object, namespace: str | None) -> None:
         if not self._lost:
             self._association.respond(invoke_id, response, namespace)
             self._gather()

@@ -53,7 +53,7 @@ def steps(path: Path) -> Iterator[Step | float]:
             found = LINE.fullmatch(line)
             assert found, f"not a line of a transcript: {line}"
             side, client, how, invoke_id, xml = found.groups()
-            if "xmlns" not in xml:
+            if not re.match(r"<[^>]*xmlns", xml):
                 xml = re.sub(r"^<(\w+)", rf'<\1 xmlns="{ED3}"', xml)
             yield Step(side, client, how, Frame(int(invoke_id), xml.replace(' xmlns=""', "").encode()))
 
