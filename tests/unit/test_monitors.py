@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+
+from ctigw.csta.events import OriginatedEvent, ServiceInitiatedEvent
+from ctigw.csta.monitoring import MonitorObject, MonitorStart, MonitorStop
+from ctigw.errors import Refused
+from ctigw.services.monitors import Monitors
+from ctigw.services.session import Session
+from ctigw.switch.driver import Cause, Kind, Report
+from ctigw.switch.switch import Switch
+from simulators.pbx import Pbx
+
+
+class Bench:
+    def __init__(self, *, per_session: int = 10, per_device: int = 10) -> None:
+        self.switch = Switch(Pbx(Clock()), within=lambda command: command, spawn=lambda work: work.close())
+        self.monitors = Monitors(self.switch, per_session=per_session, per_device=per_device)
+        self.told: list[tuple[str, str, str]] = []
+
+    def session(self, name: str, *, service_initiated: bool = True) -> Session:
+        def told(message: Any, namespace: str) -> None:
+            self.told.append((name, message.monitor_cross_ref_id, namespace))
+            self.last = message
+
+        return Session(told, name, service_initiated)
+
+    def ask(self, session: Session, request: object, namespace: str = "ns") -> Any:
+        results: list[Any] = []
+        handler = self.monitors.handlers()[type(request)]
+        work: Any = handler(session, request, namespace)
+        Deferred.fromCoroutine(work).addBoth(results.append)
+        if hasattr(results[0], "raiseException"):
+            results[0].raiseException()
+        return results[0]
+
+    def start(self, session: Session, device: str, namespace: str = "ns") -> str:
+        request = MonitorStart(monitor_object=MonitorObject(device_object=device))
+        reference: str = self.ask(session, request, namespace).monitor_cross_ref_id
+        return reference
+
+    def report(self, kind: Kind, device: str) -> None:
+        self.switch.apply(Report(kind, "x", device, Cause.NORMAL))
+
+
+def test_each_monitor_has_its_reference_and_its_copy_of_an_event() -> None:
+    bench = Bench()
+    one, two = bench.session("one"), bench.session("two")
+    assert [bench.start(one, "2001"), bench.start(one, "2001"), bench.start(two, "2001", "other")] == list(
+        "123"
+    )
+    bench.report(Kind.ORIGINATE, "2001")
+    assert bench.told == [("one", "1", "ns"), ("one", "2", "ns"), ("two", "3", "other")]
+
+
+def test_a_monitor_sees_the_calls_that_its_device_takes_part_in() -> None:
+    bench = Bench()
+    session = bench.session("one")
+    bench.start(session, "2002")
+    bench.report(Kind.ORIGINATE, "2001")
+    assert bench.told == []
+    bench.report(Kind.DELIVER, "2002")
+    bench.report(Kind.CLEAR, "2001")
+    assert len(bench.told) == 2
+    assert bench.last.releasing_device.device_identifier == "2001"
+
+
+def test_service_initiated_can_be_kept_from_a_session() -> None:
+    bench = Bench()
+    bench.start(bench.session("with"), "2001")
+    bench.start(bench.session("without", service_initiated=False), "2001")
+    bench.report(Kind.INITIATE, "2001")
+    assert isinstance(bench.last, ServiceInitiatedEvent)
+    bench.report(Kind.ORIGINATE, "2001")
+    assert isinstance(bench.last, OriginatedEvent)
+    assert [name for name, _, _ in bench.told] == ["with", "with", "without"]
+
+
+def test_a_session_that_ends_takes_its_monitors_along() -> None:
+    bench = Bench()
+    one, two = bench.session("one"), bench.session("two")
+    for session, device in ((one, "2001"), (one, "2002"), (two, "2001")):
+        bench.start(session, device)
+    bench.monitors.end(one)
+    bench.report(Kind.ORIGINATE, "2001")
+    assert bench.told == [("two", "3", "ns")]
+    assert (len(bench.monitors), one.monitors) == (1, set())
+    bench.monitors.end(two)
+    assert bench.monitors._by_device == {}
+
+
+@pytest.mark.parametrize(
+    ("per_session", "per_device", "why"),
+    [(2, 10, "overallMonitorLimitExceeded"), (10, 2, "objectMonitorLimitExceeded")],
+)
+def test_monitors_are_bounded(per_session: int, per_device: int, why: str) -> None:
+    bench = Bench(per_session=per_session, per_device=per_device)
+    session = bench.session("one")
+    first, _ = (bench.start(session, "2001") for _ in range(2))
+    with pytest.raises(Refused, match=why):
+        bench.start(session, "2001")
+    bench.ask(session, MonitorStop(monitor_cross_ref_id=first))
+    bench.start(session, "2001")
+
+
+def test_a_refused_monitor_leaves_nothing() -> None:
+    bench = Bench()
+    with pytest.raises(Refused, match="invalidDeviceID"):
+        bench.start(bench.session("one"), "2099")
+    assert (len(bench.monitors), bench.monitors._by_device) == (0, {})

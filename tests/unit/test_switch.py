@@ -1,0 +1,341 @@
+"""The switch before a driver that does what the test says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any
+
+import pytest
+import structlog
+from twisted.internet.defer import Deferred
+
+from ctigw.errors import Reason, Refused
+from ctigw.switch import switch as switch_module
+from ctigw.switch.driver import Cause, Driver, Kind, Leg, Line, Report
+from ctigw.switch.events import Event
+from ctigw.switch.states import State
+from ctigw.switch.switch import ANSWERABLE, CLEARABLE, Switch
+
+
+class Scripted(Driver):
+    """Obeys everything; what happens is for the test to report."""
+
+    def __init__(self) -> None:
+        self.up = True
+        self.truth: dict[str, tuple[Leg, ...]] = {}
+        self.commands: list[tuple[str, ...]] = []
+        self.report: Callable[[Report], None] = lambda _report: None
+
+    def listen(self, report: Callable[[Report], None]) -> None:
+        self.report = report
+
+    def lines(self) -> Mapping[str, Line]:
+        return {number: Line(number) for number in ("1", "2", "3")}
+
+    def can_call(self, number: str) -> bool:
+        return number != "77"
+
+    def linked(self) -> bool:
+        return self.up
+
+    async def make_call(self, caller: str, called: str, *, prompt: bool) -> str:
+        self.commands.append(("make_call", caller, called, str(prompt)))
+        return "x"
+
+    async def answer(self, call: str, device: str) -> None:
+        self.commands.append(("answer", call, device))
+
+    async def clear(self, call: str, device: str) -> None:
+        self.commands.append(("clear", call, device))
+
+    async def snapshot(self, device: str) -> tuple[Leg, ...]:
+        self.commands.append(("snapshot", device))
+        return self.truth.get(device, ())
+
+
+class Bench:
+    """A switch, its driver, and what its observers have seen."""
+
+    def __init__(self) -> None:
+        self.driver = Scripted()
+        self.spawned: list[Coroutine[Any, Any, None]] = []
+        self.switch = Switch(self.driver, within=lambda command: command, spawn=self.spawned.append)
+        self.events: list[Event] = []
+        self.switch.observe(self.events.append)
+
+    def report(
+        self, kind: Kind, device: str, call: str = "x", cause: Cause = Cause.NORMAL, **more: str
+    ) -> None:
+        self.driver.report(Report(kind, call, device, cause, **more))
+
+    def ringing(self) -> None:
+        """1 calls 2, which rings: call "x" of the driver is call "1" to clients."""
+        self.report(Kind.ORIGINATE, "1", called="2")
+        self.report(Kind.DELIVER, "2")
+
+    def talking(self) -> None:
+        self.ringing()
+        self.report(Kind.ESTABLISH, "2")
+
+    def picture(self) -> dict[str, dict[str, str]]:
+        return {
+            call.id: {device: c.state.value for device, c in call.connections.items()}
+            for call in self.switch.calls.values()
+        }
+
+    def mend(self) -> None:
+        for work in self.spawned:
+            run(work)
+        self.spawned.clear()
+
+
+def run(work: Coroutine[Any, Any, Any]) -> Any:
+    results: list[Any] = []
+    Deferred.fromCoroutine(work).addBoth(results.append)
+    (result,) = results
+    if hasattr(result, "raiseException"):
+        result.raiseException()
+    return result
+
+
+@pytest.fixture
+def bench() -> Bench:
+    return Bench()
+
+
+# Commands
+
+
+def test_a_call_is_known_to_clients_by_a_number(bench: Bench) -> None:
+    assert run(bench.switch.make_call(bench.switch.line("1"), "2", prompt=True)) == "1"
+    assert bench.driver.commands == [("make_call", "1", "2", "True")]
+    bench.ringing()
+    assert bench.picture() == {"1": {"1": "connected", "2": "alerting"}}
+
+
+def test_commands_name_the_call_as_the_driver_does(bench: Bench) -> None:
+    bench.ringing()
+    run(bench.switch.answer(bench.switch.connection("1", "2", ANSWERABLE, Reason.GENERIC)))
+    run(bench.switch.clear(bench.switch.connection("1", "1", CLEARABLE, Reason.GENERIC)))
+    assert bench.driver.commands == [("answer", "x", "2"), ("clear", "x", "1")]
+
+
+@pytest.mark.parametrize("kind", [Kind.INITIATE, Kind.ORIGINATE])
+def test_a_line_that_dials_or_talks_places_no_call(bench: Bench, kind: Kind) -> None:
+    bench.report(kind, "1")
+    with pytest.raises(Refused, match="connectedCallExists"):
+        run(bench.switch.make_call(bench.switch.line("1"), "2", prompt=True))
+
+
+def test_a_line_with_a_call_on_hold_or_ringing_may_place_one(bench: Bench) -> None:
+    bench.report(Kind.ORIGINATE, "1", "a")
+    bench.report(Kind.HOLD, "1", "a")
+    bench.report(Kind.DELIVER, "1", "b")
+    run(bench.switch.make_call(bench.switch.line("1"), "2", prompt=True))
+
+
+def test_a_number_outside_the_plan_is_not_called(bench: Bench) -> None:
+    with pytest.raises(Refused, match="invalidCalledDeviceID"):
+        run(bench.switch.make_call(bench.switch.line("1"), "77", prompt=True))
+    assert bench.driver.commands == []
+
+
+def test_without_its_pbx_nothing_is_commanded(bench: Bench) -> None:
+    bench.ringing()
+    bench.driver.up = False
+    with pytest.raises(Refused, match="resourceOutOfService"):
+        run(bench.switch.answer(bench.switch.connection("1", "2", ANSWERABLE, Reason.GENERIC)))
+    assert bench.driver.commands == []
+
+
+def test_what_is_offered_is_what_the_driver_overrides(bench: Bench) -> None:
+    assert bench.switch.offered == {"make_call", "answer", "clear", "snapshot"}
+
+
+# What a client named
+
+
+@pytest.mark.parametrize(
+    ("call", "device", "reason"),
+    [
+        ("9", "2", Reason.INVALID_CONNECTION_ID),
+        ("9", None, Reason.INVALID_CONNECTION_ID),
+        ("1", "3", Reason.INVALID_CONNECTION_ID),
+        ("1", "99", Reason.INVALID_CONNECTION_ID),
+        (None, "99", Reason.INVALID_DEVICE_ID),
+        (None, "3", Reason.NO_CALL_TO_ANSWER),
+        ("1", "1", Reason.INVALID_CONNECTION_STATE),
+        ("3", None, Reason.INVALID_CONNECTION_STATE),  # nobody rings there
+        ("1", None, None),
+        ("1", "2", None),
+        (None, "2", None),
+    ],
+)
+def test_a_connection_is_found_or_refused(
+    bench: Bench, call: str | None, device: str | None, reason: Reason | None
+) -> None:
+    bench.ringing()
+    bench.report(Kind.ORIGINATE, "3", "y")
+    bench.report(Kind.CLEAR, "3", "y")
+    bench.report(Kind.ORIGINATE, "outside", "z")
+    if reason is None:
+        found = bench.switch.connection(call, device, ANSWERABLE, Reason.NO_CALL_TO_ANSWER)
+        assert (found.call.id, found.device) == ("1", "2")
+        return
+    with pytest.raises(Refused) as refused:
+        bench.switch.connection(call, device, ANSWERABLE, Reason.NO_CALL_TO_ANSWER)
+    assert refused.value.reason is reason
+
+
+def test_a_connection_that_has_left_is_told_from_one_that_never_was(bench: Bench) -> None:
+    bench.talking()
+    bench.report(Kind.CLEAR, "1")
+    for device, value in (("1", "noConnectionToClear"), ("3", "invalidConnectionID")):
+        with pytest.raises(Refused, match=value):
+            bench.switch.connection("1", device, CLEARABLE, Reason.NO_CONNECTION_TO_CLEAR)
+
+
+def test_of_several_connections_none_is_meant(bench: Bench) -> None:
+    bench.talking()
+    bench.report(Kind.DELIVER, "2", "y")
+    for call, device in (("1", None), (None, "2")):
+        with pytest.raises(Refused, match="invalidConnectionID"):
+            bench.switch.connection(call, device, CLEARABLE, Reason.NO_CONNECTION_TO_CLEAR)
+
+
+def test_only_so_many_connections_that_are_over_are_remembered(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(switch_module, "REMEMBERED", 2)
+    for call in "abc":
+        bench.report(Kind.ORIGINATE, "1", call)
+        bench.report(Kind.CLEAR, "1", call)
+    assert list(bench.switch._left) == [("2", "1"), ("3", "1")]
+
+
+# Reports
+
+
+def test_an_event_says_what_it_meant_for_each_party(bench: Bench) -> None:
+    bench.talking()
+    bench.report(Kind.CLEAR, "2", cause=Cause.NORMAL_CLEARING)
+    assert [event.states for event in bench.events] == [
+        {"1": State.CONNECTED},
+        {"1": State.CONNECTED, "2": State.ALERTING},
+        {"1": State.CONNECTED, "2": State.CONNECTED},
+        {"1": State.CONNECTED, "2": State.NULL},
+    ]
+    last = bench.events[-1]
+    assert (last.kind, last.call, last.device, last.cause) == (Kind.CLEAR, "1", "2", Cause.NORMAL_CLEARING)
+    assert (last.calling, last.called) == ("1", "2")
+
+
+def test_a_diverted_call_remembers_who_redirected_it(bench: Bench) -> None:
+    bench.report(Kind.ORIGINATE, "1", called="2")
+    bench.report(Kind.DIVERT, "2", destination="3")
+    bench.report(Kind.DELIVER, "3")
+    bench.report(Kind.DIVERT, "3", destination="4")
+    bench.report(Kind.DELIVER, "4")
+    told = [(event.device, event.redirected_by, event.destination) for event in bench.events]
+    # Who diverts is not yet who diverted last: that is whoever did before.
+    assert told == [("1", "", ""), ("2", "", "3"), ("3", "2", ""), ("3", "2", "4"), ("4", "3", "")]
+
+
+def test_nothing_is_left_of_a_call_that_is_over(bench: Bench) -> None:
+    bench.talking()
+    bench.report(Kind.CLEAR, "1")
+    bench.report(Kind.CLEAR, "2")
+    assert bench.picture() == {}
+    assert (bench.switch._by_driver_id, bench.switch._at) == ({}, {})
+
+
+def test_ids_are_not_used_again(bench: Bench) -> None:
+    for _ in range(2):
+        bench.report(Kind.ORIGINATE, "1")
+        bench.report(Kind.CLEAR, "1")
+    assert [event.call for event in bench.events] == ["1", "1", "2", "2"]
+
+
+def test_an_observer_that_fails_harms_nobody(bench: Bench) -> None:
+    def fail(_event: Event) -> None:
+        raise ZeroDivisionError
+
+    seen: list[Event] = []
+    bench.switch.observe(fail)
+    bench.switch.observe(seen.append)
+    with structlog.testing.capture_logs() as logged:
+        bench.report(Kind.ORIGINATE, "1")
+    assert len(seen) == 1
+    assert [entry["event"] for entry in logged] == ["observer failed"]
+
+
+# Mending
+
+
+@pytest.mark.parametrize(
+    ("kind", "device", "call"),
+    [
+        (Kind.DELIVER, "1", "x"),
+        (Kind.ORIGINATE, "2", "x"),
+        (Kind.RETRIEVE, "2", "x"),
+        (Kind.CLEAR, "3", "x"),
+        (Kind.CLEAR, "1", "unknown"),
+        (Kind.DIVERT, "1", "unknown"),
+    ],
+)
+def test_a_report_that_cannot_be_true_changes_nothing(
+    bench: Bench, kind: Kind, device: str, call: str
+) -> None:
+    bench.ringing()
+    before = bench.picture()
+    bench.report(kind, device, call)
+    assert bench.picture() == before
+    assert len(bench.events) == 2
+    bench.driver.truth = {"1": (Leg("x", "connected", "1", "2"),), "2": (Leg("x", "alerting", "1", "2"),)}
+    bench.mend()
+    assert bench.driver.commands == [("snapshot", device)]
+    assert bench.picture() == before
+
+
+def test_a_lost_picture_is_mended_with_events(bench: Bench) -> None:
+    bench.ringing()
+    # The establishing of 2 was lost; then 2 is said to be held, which the table forbids while it rings.
+    bench.driver.truth = {"2": (Leg("x", "hold", "1", "2"),)}
+    bench.report(Kind.HOLD, "2")
+    bench.mend()
+    assert bench.picture() == {"1": {"1": "connected", "2": "hold"}}
+    assert [event.kind for event in bench.events[2:]] == [Kind.ESTABLISH, Kind.HOLD]
+
+
+def test_a_call_that_is_over_is_cleared_and_one_that_was_missed_appears(bench: Bench) -> None:
+    bench.ringing()
+    bench.driver.truth = {"2": (Leg("y", "connected", "2", "3"),)}
+    run(bench.switch.resynchronise("2"))
+    assert bench.picture() == {"1": {"1": "connected"}, "2": {"2": "connected"}}
+    told = [(event.kind, event.call, event.cause) for event in bench.events[2:]]
+    assert told == [(Kind.CLEAR, "1", Cause.NORMAL_CLEARING), (Kind.ORIGINATE, "2", Cause.NORMAL)]
+    assert (bench.events[-1].calling, bench.events[-1].called) == ("2", "3")
+
+
+def test_a_device_is_asked_for_once_at_a_time(bench: Bench) -> None:
+    bench.ringing()
+    bench.driver.truth = {"1": (Leg("x", "connected", "1", "2"),)}
+    bench.report(Kind.DELIVER, "1")
+    bench.report(Kind.DELIVER, "1")
+    assert len(bench.spawned) == 1
+    bench.mend()
+    bench.report(Kind.DELIVER, "1")
+    bench.mend()
+    assert bench.driver.commands == [("snapshot", "1")] * 2
+
+
+def test_parties_that_are_no_lines_are_not_asked_for(bench: Bench) -> None:
+    bench.report(Kind.CLEAR, "outside")
+    assert bench.spawned == []
+
+
+def test_without_its_pbx_the_picture_stays(bench: Bench) -> None:
+    bench.ringing()
+    bench.driver.up = False
+    run(bench.switch.resynchronise("1"))
+    assert bench.picture() == {"1": {"1": "connected", "2": "alerting"}}
