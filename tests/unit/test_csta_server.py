@@ -1,0 +1,331 @@
+"""A gateway's connections, without sockets: what they promise beyond what transcripts show."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import structlog
+from twisted.internet.address import IPv4Address, IPv6Address
+from twisted.internet.task import Clock
+from twisted.internet.testing import StringTransport
+
+from ctigw.app import Gateway, gateway
+from ctigw.config import Config, Limits, Listener
+from ctigw.csta.frame import Frame, FrameReader
+from ctigw.csta.system import RequestSystemStatus
+from ctigw.csta.types import csta
+from ctigw.net.csta_server import CstaConnection, CstaFactory
+from simulators.pbx import Pbx
+
+STATUS = "<RequestSystemStatus/>"
+MAKE_CALL = (
+    "<MakeCall><callingDevice>{}</callingDevice><calledDirectoryNumber>{}</calledDirectoryNumber></MakeCall>"
+)
+MONITOR = "<MonitorStart><monitorObject><deviceObject>{}</deviceObject></monitorObject></MonitorStart>"
+
+
+class Bench:
+    """One gateway with one listener."""
+
+    def __init__(self, listener: Listener | None = None, **limits: Any) -> None:
+        self.clock = Clock()
+        config = Config(listeners=(listener or Listener(),), limits=Limits(**limits))
+        self.gateway: Gateway = gateway(config, Pbx(self.clock), self.clock)
+        self.factory: CstaFactory = self.gateway.factory(config.listeners[0])
+
+    def client(self) -> Client:
+        return Client(self)
+
+    def turn(self, count: int = 5) -> None:
+        for _ in range(count):
+            self.clock.advance(0)
+
+
+class Client:
+    """One client; ``writes`` are what the gateway wrote, one by one."""
+
+    def __init__(self, bench: Bench) -> None:
+        self.bench = bench
+        connection = bench.factory.buildProtocol(None)
+        assert connection is not None
+        self.connection: CstaConnection = connection
+        self.transport = StringTransport()
+        self.writes: list[bytes] = []
+        write = self.transport.write
+
+        def recorded(data: bytes) -> None:
+            self.writes.append(data)
+            write(data)
+
+        self.transport.write = recorded  # type: ignore[method-assign] # to tell one write from the next
+        connection.makeConnection(self.transport)
+
+    def send(self, *bodies: str, first_id: int = 1) -> None:
+        frames = (Frame(first_id + index, body.encode()) for index, body in enumerate(bodies))
+        self.connection.dataReceived(b"".join(frame.encode() for frame in frames))
+
+    def frames(self) -> list[Frame]:
+        return list(FrameReader().feed(self.transport.value()))
+
+    def names(self) -> list[str]:
+        return [type(csta.decode(frame.body).message).__name__ for frame in self.frames()]
+
+    def lose(self) -> None:
+        from twisted.internet.error import ConnectionDone
+        from twisted.python.failure import Failure
+
+        self.connection.connectionLost(Failure(ConnectionDone()))
+
+
+# Bad streams and bad luck
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"\x00\x01\x00\x400001<a/>",
+        b"\x01\x00\x00\x400001<a/>",
+        b"\x00\x00\x00\x080001",
+        b"\x00\x00\x00\x00\x00\x00\x00\x00",
+        b"\x00\x00\x00\x0c00x1<a/>",
+        b"\x00\x00\x00\x0c 001<a/>",
+        b"\x00\x00\x10\x000001",  # longer than the listener allows
+    ],
+)
+def test_a_bad_prefix_closes_its_connection_alone(data: bytes) -> None:
+    bench = Bench(Listener(max_frame=1024))
+    bad, good = bench.client(), bench.client()
+    with structlog.testing.capture_logs() as logged:
+        bad.send(STATUS)
+        bad.connection.dataReceived(data)
+        bad.send(STATUS)
+    assert bad.transport.disconnecting
+    assert bad.names()[0] == "RequestSystemStatusResponse"
+    assert repr(data[:16])[2:-1] in next(e["why"] for e in logged if e["event"] == "stream lost, closing")
+    good.send(STATUS)
+    assert good.names() == ["RequestSystemStatusResponse"]
+    assert not good.transport.disconnecting
+    assert bench.gateway.counters["bad prefixes"] >= 1
+
+
+def test_a_handler_that_crashes_harms_nobody() -> None:
+    bench = Bench()
+
+    async def crash(*_: object) -> object:
+        raise ZeroDivisionError
+
+    bench.gateway.dispatcher.serve_with({RequestSystemStatus: crash})
+    client, other = bench.client(), bench.client()
+    with structlog.testing.capture_logs() as logged:
+        client.send(STATUS, MONITOR.format(2001))
+    other.send(MONITOR.format(2001))
+    bench.turn()
+    assert client.names() == ["CSTAErrorCode", "MonitorStartResponse"]
+    assert other.names() == ["MonitorStartResponse"]
+    assert [entry["event"] for entry in logged] == ["handler failed"]
+
+
+def test_an_answer_that_cannot_be_written_costs_its_connection_alone() -> None:
+    bench = Bench()
+
+    async def nonsense(*_: object) -> object:
+        return object()
+
+    bench.gateway.dispatcher.serve_with({RequestSystemStatus: nonsense})
+    client, other = bench.client(), bench.client()
+    with structlog.testing.capture_logs() as logged:
+        client.send(STATUS)
+    other.send(MONITOR.format(2001))
+    assert client.transport.disconnecting
+    assert other.names() == ["MonitorStartResponse"]
+    assert [entry["event"] for entry in logged] == ["answer failed"]
+
+
+# The order and the grouping of what is sent
+
+
+def test_an_answer_comes_before_its_events_in_one_write_a_turn() -> None:
+    bench = Bench()
+    client = bench.client()
+    client.send(MONITOR.format(2001))
+    client.writes.clear()
+    client.send(MAKE_CALL.format(2001, 2002), first_id=2)
+    assert len(client.writes) == 1
+    bench.turn()
+    assert len(client.writes) == 2
+    assert client.names()[1:] == [
+        "MakeCallResponse",
+        "ServiceInitiatedEvent",
+        "OriginatedEvent",
+        "DeliveredEvent",
+    ]
+
+
+def test_the_first_answer_goes_by_itself() -> None:
+    bench = Bench()
+    client = bench.client()
+    client.send(STATUS, STATUS, STATUS)
+    assert [len(list(FrameReader().feed(data))) for data in client.writes] == [1]
+    bench.turn()
+    assert [len(list(FrameReader().feed(data))) for data in client.writes] == [1, 2]
+
+
+def test_every_frame_goes_by_itself_where_that_is_set() -> None:
+    bench = Bench(Listener(one_frame_per_segment=True))
+    client = bench.client()
+    client.send(*[STATUS] * 5)
+    assert len(client.writes) == 1  # the others take a turn each
+    bench.turn()
+    assert [len(list(FrameReader().feed(data))) for data in client.writes] == [1] * 5
+
+
+def test_a_greeting_is_sent_and_its_answer_taken() -> None:
+    bench = Bench(Listener(greet=True))
+    client = bench.client()
+    assert client.names() == ["SystemStatus"]
+    assert client.frames()[0].invoke_id == 9000
+    client.send("<SystemStatusResponse/>", first_id=9000)
+    client.send(STATUS, STATUS)
+    bench.turn()
+    assert [len(list(FrameReader().feed(data))) for data in client.writes] == [1, 1, 1]
+    assert len(client.frames()) == 3
+
+
+def test_service_initiated_can_be_switched_off() -> None:
+    bench = Bench(Listener(service_initiated=False))
+    client = bench.client()
+    client.send(MONITOR.format(2001), MAKE_CALL.format(2001, 2002))
+    bench.turn()
+    assert client.names()[2:] == ["OriginatedEvent", "DeliveredEvent"]
+
+
+# Bounds
+
+
+def test_a_client_that_does_not_read_is_closed_at_the_bound() -> None:
+    bench = Bench(send_queue=2000)
+    client, other = bench.client(), bench.client()
+    client.connection.pauseProducing()
+    with structlog.testing.capture_logs() as logged:
+        for _ in range(20):
+            client.send(STATUS)
+    assert client.transport.disconnected
+    assert client.writes == []
+    assert [e["queued"] > 2000 for e in logged if e["event"] == "client reads too slowly, closing"] == [True]
+    other.send(STATUS)
+    assert other.names() == ["RequestSystemStatusResponse"]
+
+
+def test_a_client_that_reads_again_gets_what_waited() -> None:
+    bench = Bench()
+    client = bench.client()
+    client.connection.pauseProducing()
+    client.send(*[STATUS] * 5)
+    assert client.writes == []
+    client.connection.resumeProducing()
+    bench.turn()
+    assert [frame.invoke_id for frame in client.frames()] == [1, 2, 3, 4, 5]
+    assert client.connection._queued == 0
+
+
+def test_requests_that_wait_for_the_pbx_are_bounded() -> None:
+    bench = Bench(requests_in_hand=2)
+    client = bench.client()
+    slow = MAKE_CALL.format(2012, 2001)
+    client.send(slow, slow, slow, STATUS)
+    bench.turn()
+    refusal = b"<subscribedResourceAvailability>outstandingReqLimitExceeded"
+    assert [(frame.invoke_id, refusal in frame.body) for frame in client.frames()] == [(3, True), (4, True)]
+    bench.clock.advance(3)
+    client.send(STATUS, first_id=5)
+    bench.turn()
+    assert client.names()[-1] == "RequestSystemStatusResponse"
+
+
+def test_a_pbx_that_does_not_answer_costs_five_seconds_and_no_call() -> None:
+    bench = Bench(command_seconds=2.0)
+    client = bench.client()
+    client.send(MONITOR.format(2012), MAKE_CALL.format(2012, 2001))
+    bench.clock.advance(2)
+    bench.turn()
+    assert b"<systemResourceAvailibility>resourceBusy" in client.frames()[1].body
+    bench.clock.advance(1)
+    bench.turn()
+    assert client.names()[2:] == ["ServiceInitiatedEvent", "OriginatedEvent", "DeliveredEvent"]
+
+
+def test_connections_are_bounded() -> None:
+    bench = Bench(connections=2)
+    one, _two = bench.client(), bench.client()
+    with structlog.testing.capture_logs() as logged:
+        assert bench.factory.buildProtocol(None) is None
+    assert [entry["event"] for entry in logged] == ["too many connections, closing"]
+    one.lose()
+    assert bench.factory.connections == 1
+    bench.client()
+
+
+@pytest.mark.parametrize(
+    ("host", "welcome"),
+    [
+        ("192.0.2.7", True),
+        ("192.0.3.7", False),
+        ("127.0.0.1", False),
+        ("2001:db8::1", True),
+        ("2001:db9::1", False),
+    ],
+)
+def test_only_the_networks_that_are_named_may_come_in(host: str, welcome: bool) -> None:
+    bench = Bench(Listener(authentication="address", networks=("192.0.2.0/24", "2001:db8::/32")))
+    kind: Callable[..., Any] = IPv6Address if ":" in host else IPv4Address
+    assert (bench.factory.buildProtocol(kind("TCP", host, 5000)) is not None) is welcome
+
+
+# The end of a connection
+
+
+def test_a_connection_that_ends_leaves_nothing() -> None:
+    bench = Bench()
+    client = bench.client()
+    client.send(MONITOR.format(2012), MAKE_CALL.format(2012, 2001))
+    written = len(client.writes)
+    client.lose()
+    bench.clock.advance(3)  # the answer comes, with nobody there, and the call is placed all the same
+    bench.turn()
+    assert len(client.writes) == written
+    assert (len(bench.gateway.monitors), bench.factory.connections) == (0, 0)
+    assert len(bench.gateway.switch.calls) == 1
+
+
+def test_a_factory_that_closes_sends_what_there_is_to_send() -> None:
+    bench = Bench()
+    client = bench.client()
+    client.send(STATUS, STATUS)
+    bench.factory.close()
+    assert len(client.frames()) == 2
+    assert client.transport.disconnecting
+
+
+# Judging requests by the schema
+
+
+@pytest.mark.parametrize(
+    ("setting", "answers", "warned"),
+    [
+        ("off", ["MakeCallResponse"], 0),
+        ("log", ["MakeCallResponse"], 1),
+        ("reject", ["CSTAErrorCode"], 1),
+    ],
+)
+def test_requests_may_be_judged_by_the_schema(setting: Any, answers: list[str], warned: int) -> None:
+    bench = Bench(Listener(validate=setting))
+    client = bench.client()
+    with structlog.testing.capture_logs() as logged:
+        client.send(
+            "<MakeCall><calledDirectoryNumber>2002</calledDirectoryNumber><callingDevice>2001</callingDevice></MakeCall>"
+        )
+    assert client.names() == answers
+    assert [e["event"] for e in logged if e["log_level"] == "warning"] == ["request is not valid"] * warned
