@@ -354,10 +354,12 @@ class Pbx(Driver):
         self._play_tone(call)
 
     def _dropped(self, call: Call, device: str) -> None:
-        """A called party is gone before it talked; the caller is left with a tone."""
+        """A called party is gone before it talked; the caller hears a tone, or still hears the one it has."""
+        tone_plays = call.parties[device] is Phase.FAILED
         self._tell(Kind.CLEAR, call, device, Cause.NORMAL_CLEARING)
         self._take_out(call, device)
-        self._play_tone(call)
+        if not tone_plays:
+            self._play_tone(call)
 
     def _play_tone(self, call: Call) -> None:
         call.stop_timers()

@@ -148,10 +148,10 @@ class Association:
     def _undecoded(self, invoke_id: int, error: XmlError) -> Incoming | None:
         if is_response(error.name):
             return self._answer(invoke_id, error)
-        unknown = isinstance(error, UnknownMessageError)
-        if unknown and error.name.endswith("Event"):
-            self.counters["unknown events"] += 1
+        if error.name.endswith("Event"):
+            self.counters["unreadable events"] += 1
             return None
+        unknown = isinstance(error, UnknownMessageError)
         return Unreadable(invoke_id, error.name, error.namespace, unknown, str(error))
 
     def _answer(self, invoke_id: int, message: Any) -> Incoming | None:

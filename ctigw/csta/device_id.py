@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 
 _SWITCHING_FUNCTION = re.compile(r"N<?([^!&/%>;]*)")
+# What Avaya's clients send: extension:switch:address:instance.
+_VENDOR = re.compile(r"(\+?[0-9*#]+):[^:]*:[^:]*:[0-9]+")
 _NUMBER = re.compile(r"\+?[0-9A-D*#]{1,64}")
 
 
 def number_of(text: str) -> str:
     """The number that a device id names.
 
-    ``2001``, ``tel:2001;…``, ``sip:2001@host`` and ``N<2001>x`` all name 2001.
+    ``2001``, ``tel:2001;…``, ``sip:2001@host``, ``N<2001>x`` and ``2001:switch:192.0.2.1:0`` all name 2001.
 
     Visual separators of ``tel:`` are dropped.  Text of no known form is given back as it is.
     """
@@ -23,6 +25,8 @@ def number_of(text: str) -> str:
         case "sip" | "sips" if colon:
             return rest.partition("@")[0].partition(";")[0]
     if text.startswith("N") and (found := _SWITCHING_FUNCTION.match(text)):
+        return found[1]
+    if found := _VENDOR.fullmatch(text):
         return found[1]
     return text
 

@@ -49,6 +49,7 @@ class Switch:
         self._by_driver_id: dict[str, Call] = {}
         self._at: dict[str, dict[str, Connection]] = {}
         self._left: dict[tuple[str, str], None] = {}
+        self._dialling: set[str] = set()
         self._ids = count(1)
         self._observers: list[Observer] = []
         self._mending: set[str] = set()
@@ -82,7 +83,7 @@ class Switch:
         """The connection that ``call_id``, ``device`` or both name, in one of the ``wanted`` states.
 
         Raises `Refused`: ``nothing`` when the device alone has none such or has left the call,
-        invalidDeviceID for a device that does not exist, invalidConnectionID for what names none or several,
+        invalidDeviceID for a device that cannot exist, invalidConnectionID for what names none or several,
         invalidConnectionState for one in another state.
         """
         if call_id is None:
@@ -91,8 +92,11 @@ class Switch:
         if device is None:
             return _only_one(call, wanted)
         found = call.connections.get(device) if call else None
+        if found is None and (call_id, device) in self._left:
+            raise Refused(nothing)
         if found is None:
-            raise Refused(nothing if (call_id, device) in self._left else Reason.INVALID_CONNECTION_ID)
+            known = device in self.lines or self._driver.can_call(device)
+            raise Refused(Reason.INVALID_CONNECTION_ID if known else Reason.INVALID_DEVICE_ID)
         if found.state not in wanted:
             raise Refused(Reason.INVALID_CONNECTION_STATE)
         return found
@@ -110,26 +114,47 @@ class Switch:
 
     async def make_call(self, line: Line, called: str, *, prompt: bool) -> str:
         """Place a call; gives its id as clients see it.  Raises `Refused`."""
-        if any(c.state in TALKING for c in self.connections(line.number)):
+        busy = any(c.state in TALKING for c in self.connections(line.number))
+        if busy or line.number in self._dialling:
             raise Refused(Reason.CONNECTED_CALL_EXISTS)
         if not self._driver.can_call(called):
             raise Refused(Reason.INVALID_CALLED_DEVICE_ID)
-        driver_id: str = await self._command(self._driver.make_call(line.number, called, prompt=prompt))
-        return self._call(driver_id).id
+        call: Call = await self._command(self._place(line.number, called, prompt=prompt))
+        return call.id
+
+    async def _place(self, caller: str, called: str, *, prompt: bool) -> Call:
+        """Place the call; ``caller`` is taken until the call is reported there, which is a turn later."""
+        self._dialling.add(caller)
+        try:
+            call = self._call(await self._driver.make_call(caller, called, prompt=prompt))
+        except BaseException:
+            self._dialling.discard(caller)
+            raise
+        if caller in call.connections:
+            self._dialling.discard(caller)
+        return call
 
     async def answer(self, connection: Connection) -> None:
         """Answer an alerting connection.  Raises `Refused`."""
-        await self._command(self._driver.answer(connection.call.driver_id, connection.device))
+        command = self._driver.answer(connection.call.driver_id, connection.device)
+        await self._command(command, gone=Reason.NO_CALL_TO_ANSWER)
 
     async def clear(self, connection: Connection) -> None:
         """Take a device out of a call.  Raises `Refused`."""
-        await self._command(self._driver.clear(connection.call.driver_id, connection.device))
+        command = self._driver.clear(connection.call.driver_id, connection.device)
+        await self._command(command, gone=Reason.NO_CONNECTION_TO_CLEAR)
 
-    async def _command(self, command: Coroutine[Any, Any, T]) -> T:
+    async def _command(self, command: Coroutine[Any, Any, T], *, gone: Reason | None = None) -> T:
+        """Have the driver obey.  ``gone``: what a client is told when the connection it named is no more."""
         if not self._driver.linked():
             command.close()
             raise Refused(Reason.RESOURCE_OUT_OF_SERVICE)
-        result: T = await self._within(command)
+        try:
+            result: T = await self._within(command)
+        except Refused as refused:
+            if gone is not None and refused.reason is Reason.INVALID_CONNECTION_ID:
+                raise Refused(gone) from None
+            raise
         return result
 
     # Reports
@@ -162,6 +187,7 @@ class Switch:
         redirected_by = call.redirected_by
         _learn(call, report)
         if state is not State.NULL:
+            self._dialling.discard(report.device)
             connection = connection or self._connect(call, report.device)
             connection.state = state
         elif connection is not None:

@@ -96,25 +96,25 @@ def test_transcript(path: Path) -> None:
     factory = gate.factory(Config().listeners[0])
     clients: dict[str, Client] = {}
     expected: dict[str, list[tuple[int, str]]] = {}
-    got: dict[str, list[tuple[int, str]]] = {}
 
-    def collect() -> None:
+    def settle() -> None:
+        """Everything that was to come has come, and nothing else."""
         for _ in range(4):  # a report's turn, then the flush's
             clock.advance(0)
-        for name, client in clients.items():
-            got[name] += client.received()
+        assert {name: client.received() for name, client in clients.items()} == expected
+        for came in expected.values():
+            came.clear()
 
     for step in steps(path):
         if isinstance(step, float):
-            collect()
+            settle()
             clock.advance(step)
         elif step.side == "C":
-            collect()
+            settle()
             if step.client not in clients:
                 clients[step.client] = Client(factory)
-                expected[step.client], got[step.client] = [], []
+                expected[step.client] = []
             clients[step.client].send(step)
         else:
             expected[step.client].append((step.frame.invoke_id, canonical(step.frame.body)))
-    collect()
-    assert got == expected
+    settle()

@@ -149,8 +149,9 @@ def test_events_of_the_other_side() -> None:
     (received,) = association.receive(frame(9999, xml))
     assert isinstance(received, Event)
     assert received.message.monitor_cross_ref_id == "1"
-    assert list(association.receive(frame(9999, "<FutureEvent/>"))) == []
-    assert association.counters["unknown events"] == 1
+    for unreadable in ("<FutureEvent/>", "<ConnectionClearedEvent/>", "<ConnectionClearedEvent>"):
+        assert list(association.receive(frame(9999, unreadable))) == []
+    assert association.counters["unreadable events"] == 3
 
 
 @pytest.mark.parametrize("length", [10_000, 40_000])

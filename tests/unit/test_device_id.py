@@ -23,6 +23,8 @@ from ctigw.csta.device_id import is_number, number_of
         ("N2001", "2001"),
         ("N<2001&3>", "2001"),
         ("N<>", ""),
+        ("2001:switch:192.0.2.1:0", "2001"),
+        ("2001:switch:192.0.2.1:x", "2001:switch:192.0.2.1:x"),
         ("", ""),
         ("the front desk", "the front desk"),
         ("mailto:a@b", "mailto:a@b"),

@@ -22,6 +22,7 @@ class Scripted(Driver):
 
     def __init__(self) -> None:
         self.up = True
+        self.refusal: Refused | None = None
         self.truth: dict[str, tuple[Leg, ...]] = {}
         self.commands: list[tuple[str, ...]] = []
         self.report: Callable[[Report], None] = lambda _report: None
@@ -38,15 +39,20 @@ class Scripted(Driver):
     def linked(self) -> bool:
         return self.up
 
+    def obey(self, *command: str) -> None:
+        if self.refusal is not None:
+            raise self.refusal
+        self.commands.append(command)
+
     async def make_call(self, caller: str, called: str, *, prompt: bool) -> str:
-        self.commands.append(("make_call", caller, called, str(prompt)))
+        self.obey("make_call", caller, called, str(prompt))
         return "x"
 
     async def answer(self, call: str, device: str) -> None:
-        self.commands.append(("answer", call, device))
+        self.obey("answer", call, device)
 
     async def clear(self, call: str, device: str) -> None:
-        self.commands.append(("clear", call, device))
+        self.obey("clear", call, device)
 
     async def snapshot(self, device: str) -> tuple[Leg, ...]:
         self.commands.append(("snapshot", device))
@@ -127,6 +133,33 @@ def test_a_line_that_dials_or_talks_places_no_call(bench: Bench, kind: Kind) -> 
         run(bench.switch.make_call(bench.switch.line("1"), "2", prompt=True))
 
 
+def test_a_line_whose_call_is_yet_to_be_reported_places_no_other(bench: Bench) -> None:
+    run(bench.switch.make_call(bench.switch.line("1"), "2", prompt=True))
+    with pytest.raises(Refused, match="connectedCallExists"):
+        run(bench.switch.make_call(bench.switch.line("1"), "2", prompt=True))
+    bench.report(Kind.ORIGINATE, "1")
+    bench.report(Kind.CLEAR, "1")
+    run(bench.switch.make_call(bench.switch.line("1"), "2", prompt=True))
+
+
+def test_a_line_whose_call_was_refused_may_place_another(bench: Bench) -> None:
+    bench.driver.refusal = Refused(Reason.RESOURCE_BUSY)
+    for _ in range(2):
+        with pytest.raises(Refused, match="resourceBusy"):
+            run(bench.switch.make_call(bench.switch.line("1"), "2", prompt=True))
+
+
+@pytest.mark.parametrize(
+    ("command", "value"), [("answer", "noCallToAnswer"), ("clear", "noConnectionToClear")]
+)
+def test_a_connection_that_is_gone_when_the_pbx_looks(bench: Bench, command: str, value: str) -> None:
+    bench.ringing()
+    connection = bench.switch.connection("1", "2", CLEARABLE, Reason.GENERIC)
+    bench.driver.refusal = Refused(Reason.INVALID_CONNECTION_ID)
+    with pytest.raises(Refused, match=value):
+        run(getattr(bench.switch, command)(connection))
+
+
 def test_a_line_with_a_call_on_hold_or_ringing_may_place_one(bench: Bench) -> None:
     bench.report(Kind.ORIGINATE, "1", "a")
     bench.report(Kind.HOLD, "1", "a")
@@ -161,7 +194,8 @@ def test_what_is_offered_is_what_the_driver_overrides(bench: Bench) -> None:
         ("9", "2", Reason.INVALID_CONNECTION_ID),
         ("9", None, Reason.INVALID_CONNECTION_ID),
         ("1", "3", Reason.INVALID_CONNECTION_ID),
-        ("1", "99", Reason.INVALID_CONNECTION_ID),
+        ("1", "77", Reason.INVALID_DEVICE_ID),
+        ("1", "outside", Reason.INVALID_CONNECTION_ID),
         (None, "99", Reason.INVALID_DEVICE_ID),
         (None, "3", Reason.NO_CALL_TO_ANSWER),
         ("1", "1", Reason.INVALID_CONNECTION_STATE),
