@@ -169,7 +169,7 @@ def _driver(config: Config, clock: IReactorTime, memory: Memory) -> Driver:
 
 def _endpoint(index: int, listener: Listener, reactor: Any) -> Any:
     describe: Any = serverFromString  # untyped in Twisted
-    with _blaming(f"listeners[{index}].endpoint", TypeError, KeyError, IndexError):
+    with _blaming(f"listeners[{index}].endpoint", Exception):  # parsers of endpoints raise what they like
         return describe(reactor, listener.endpoint)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import clientFromString, connectProtocol
-from twisted.internet.error import ConnectError, DNSLookupError
+from twisted.internet.error import ConnectError, ConnectionDone, DNSLookupError
 from twisted.internet.interfaces import IReactorTime, ITCPTransport
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
@@ -94,7 +94,10 @@ class CstaClient(Protocol):
         self._flush()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        self.why_lost = self.why_lost or "the gateway has closed the connection"
+        if self.why_lost is None and isinstance(reason.value, ConnectionDone):
+            self.why_lost = "the gateway has closed the connection"
+        elif self.why_lost is None:
+            self.why_lost = f"the connection is lost: {reason.getErrorMessage()}"
         waiting, self._waiting = self._waiting, {}
         for answer in waiting.values():
             answer.errback(Lost(self.why_lost))
@@ -137,7 +140,10 @@ async def connect(
     """
     description: Any = clientFromString  # untyped in Twisted
     join: Any = connectProtocol
-    endpoint = description(reactor, _description(at))
+    try:
+        endpoint = description(reactor, _description(at))
+    except Exception as error:  # noqa: BLE001 - parsers of endpoints raise what they like
+        raise ValueError(" ".join(str(error).split())) from None
     client = CstaClient(reactor, on_event, patience=patience)
     try:
         await join(endpoint, client)

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_twisted
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import deferLater
@@ -17,8 +22,9 @@ from ctigw.config import Config, ConfigError, DriverSettings, Listener, Store
 from ctigw.csta.call_control import AnswerCall, ClearConnection, MakeCall
 from ctigw.csta.events import ConnectionClearedEvent, DeliveredEvent, EstablishedEvent
 from ctigw.csta.monitoring import MonitorObject, MonitorStart, MonitorStop
+from ctigw.csta.system import RequestSystemStatus, SystemStatusValue
 from ctigw.csta.types import ConnectionID
-from ctigw.net.csta_client import CstaClient, connect
+from ctigw.net.csta_client import CstaClient, Lost, connect
 from simulators.pbx import Pbx
 
 ANYWHERE = Config(listeners=(Listener(endpoint="tcp:0:interface=127.0.0.1"),))
@@ -147,6 +153,48 @@ async def test_two_hundred_calls_at_once_leave_nothing(tmp_path: Path) -> None:
     await turns(2)
 
 
+def certificate(folder: Path) -> None:
+    """A key and a certificate of "localhost", which it signs itself."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    plain = serialization.NoEncryption()
+    pem, pkcs8 = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    (folder / "key.pem").write_bytes(key.private_bytes(pem, pkcs8, plain))
+    (folder / "trusted").mkdir()
+    (folder / "trusted" / "cert.pem").write_bytes(made.public_bytes(pem))
+
+
+@pytest_twisted.ensureDeferred
+async def test_tls_is_a_word_in_the_endpoint(tmp_path: Path) -> None:
+    certificate(tmp_path)
+    endpoint = f"ssl:0:interface=127.0.0.1:privateKey={tmp_path}/key.pem:certKey={tmp_path}/trusted/cert.pem"
+    running = await start(Config(listeners=(Listener(endpoint=endpoint),)), tmp_path, reactor)
+    try:
+        at = f"tls:localhost:{running.addresses[0].port}"
+        client = await connect(reactor, f"{at}:trustRoots={tmp_path}/trusted")
+        assert (await client.request(RequestSystemStatus())).system_status is SystemStatusValue.NORMAL
+        await client.close()
+        stranger = await connect(reactor, at)  # which does not trust that certificate
+        with pytest.raises(Lost, match="certificate verify failed"):
+            await stranger.request(RequestSystemStatus())
+        await stranger.lost
+    finally:
+        await running.stop()
+        await turns(5)
+
+
 @pytest_twisted.ensureDeferred
 async def test_settings_outlive_the_gateway(tmp_path: Path) -> None:
     for expected in (False, True):
@@ -176,6 +224,10 @@ async def test_clients_are_told_goodbye_when_the_gateway_stops(tmp_path: Path) -
             "listeners[0].endpoint: Unknown endpoint type",
         ),
         (Config(listeners=(ANYWHERE.listeners[0], Listener(endpoint="tcp:x"))), "listeners[1].endpoint: "),
+        (
+            Config(listeners=(Listener(endpoint=f"ssl:0:privateKey={__file__}:interface=127.0.0.1"),)),
+            "listeners[0].endpoint: [('",
+        ),
         (Config(driver=DriverSettings(module="no.such")), "driver.module: No module named 'no'"),
         (Config(driver=DriverSettings(module="ctigw.errors")), "driver.module: module 'ctigw.errors' has no"),
         (

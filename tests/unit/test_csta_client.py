@@ -138,6 +138,13 @@ def test_whoever_waits_is_told_that_the_connection_is_lost() -> None:
     assert bench.clock.getDelayedCalls() == []
 
 
+def test_a_connection_that_breaks_is_told_from_one_that_is_closed() -> None:
+    bench = Bench()
+    bench.ask(STOP)
+    bench.client.connectionLost(Failure(ConnectionResetError("reset by peer")))
+    assert str(bench.errors()[0]) == "the connection is lost: reset by peer"
+
+
 def test_rubbish_closes_the_connection() -> None:
     bench = Bench()
     bench.ask(STOP)
