@@ -20,7 +20,6 @@ from ctigw.csta.system import RequestSystemStatus
 from ctigw.csta.types import ConnectionID
 from ctigw.net import logs
 from ctigw.net.csta_client import CstaClient, Lost, NegativeAnswer, connect
-from ctigw.xml import XmlError
 
 at_option = click.option(
     "--at",
@@ -126,7 +125,7 @@ async def _asked(client: CstaClient, request: object, what: str) -> Any:
     """The response to ``request``; a refusal ends the command."""
     try:
         return await client.request(request)
-    except (NegativeAnswer, Lost, TimeoutError, XmlError) as error:
+    except (NegativeAnswer, Lost, TimeoutError, ValueError) as error:  # ValueError: no message can say that
         fail(f"{what}: {error}", REFUSED)
 
 

@@ -130,6 +130,20 @@ def test_a_refusal_is_one_line_and_status_1(demo: str, words: tuple[str, ...], s
     assert (refused.returncode, refused.stdout, refused.stderr) == (1, "", f"ctigw: {said}\n")
 
 
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("\x01", r": All strings must be XML compatible.*"),
+        ("9" * 33000, r": frame of \d+ bytes exceeds 32767"),
+    ],
+    ids=["no XML", "too long"],
+)
+def test_what_no_message_can_say_is_one_line_and_status_1(demo: str, line: str, said: str) -> None:
+    refused = ctigw("answer", line, at=demo)
+    assert refused.returncode == 1
+    assert re.fullmatch(f"ctigw: answer {line}{said}\n", refused.stderr)
+
+
 def test_no_gateway_there_is_one_line_and_status_1() -> None:
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))  # bound and not listening: connections are refused
