@@ -12,7 +12,7 @@ from typing import Annotated
 
 import msgspec
 
-from ctigw.switch.driver import Forwarding
+from ctigw.switch.driver import Forwarding, ForwardRule, LineFeatures
 
 Seconds = Annotated[float, msgspec.Meta(ge=0, le=86400)]
 
@@ -24,26 +24,34 @@ class Behaviour:
     ``answers_after``: seconds of ringing before the person answers; None: only a command answers.
     ``rejects``: the person sends every ringing call away at once.
     ``busy``: the line is busy for whoever calls it.
-    ``reaction``: seconds before the phone accepts (or refuses) a command.
+    ``lifts``: the person is there to lift the handset of a prompting phone.
+    ``reaction``: seconds before the phone accepts (or refuses) a command; None: it never does either.
     ``in_service``: whether the phone can be used at all.
+    ``lies``: after what happens at this line the PBX reports something that cannot be, as well.
+    ``drops_link``: a command to this phone makes the PBX lose its link to the gateway.
     """
 
     answers_after: float | None = None
     rejects: bool = False
     busy: bool = False
-    reaction: float = 0.0
+    lifts: bool = True
+    reaction: float | None = 0.0
     in_service: bool = True
+    lies: bool = False
+    drops_link: bool = False
 
 
 BEHAVIOURS: Mapping[str, Behaviour] = {
     "normal": Behaviour(),
-    # The same data as "normal": what differs is the promise that nobody, neither person nor script, answers.
-    "no-answer": Behaviour(),
+    "no-answer": Behaviour(lifts=False),
     "auto-answer": Behaviour(answers_after=1.0),
     "busy": Behaviour(busy=True),
     "rejects": Behaviour(rejects=True),
     "slow": Behaviour(reaction=3.0),
+    "silent": Behaviour(reaction=None),
     "out-of-service": Behaviour(in_service=False),
+    "lies-about-state": Behaviour(lies=True),
+    "drops-the-link": Behaviour(drops_link=True),
 }
 
 
@@ -51,58 +59,80 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What the PBX is set to.
 
     ``no_answer``: seconds a line rings before the PBX gives up or forwards.
+    ``ring``: seconds from one ring to the next, for forwardings that count rings.
     ``tone``: seconds a caller hears a tone before the PBX clears the call.
     ``outside_answers``: seconds before an outside party answers.
     ``appearances``: calls that one line can have at once.
+    ``conference``: parties that one call can have.
+    ``link_lost``: seconds that a dropped link stays down.
     """
 
     no_answer: Seconds = 30.0
+    ring: Seconds = 5.0
     tone: Seconds = 15.0
     outside_answers: Seconds = 2.0
     appearances: Annotated[int, msgspec.Meta(ge=1)] = 2
+    conference: Annotated[int, msgspec.Meta(ge=3)] = 6
+    link_lost: Seconds = 10.0
 
 
-@dataclass(frozen=True, slots=True)
-class Features:
-    """The settings of a line that outlive a restart.  Equal settings compare equal, whoever made them."""
+INTERNAL: Mapping[Forwarding, Forwarding] = {
+    Forwarding.IMMEDIATE: Forwarding.IMMEDIATE_INTERNAL,
+    Forwarding.BUSY: Forwarding.BUSY_INTERNAL,
+    Forwarding.NO_ANSWER: Forwarding.NO_ANSWER_INTERNAL,
+    Forwarding.DO_NOT_DISTURB: Forwarding.DO_NOT_DISTURB_INTERNAL,
+}
+EXTERNAL: Mapping[Forwarding, Forwarding] = {
+    Forwarding.IMMEDIATE: Forwarding.IMMEDIATE_EXTERNAL,
+    Forwarding.BUSY: Forwarding.BUSY_EXTERNAL,
+    Forwarding.NO_ANSWER: Forwarding.NO_ANSWER_EXTERNAL,
+    Forwarding.DO_NOT_DISTURB: Forwarding.DO_NOT_DISTURB_EXTERNAL,
+}
 
-    do_not_disturb: bool = False
-    forwarding: tuple[tuple[Forwarding, str], ...] = ()
 
-    @classmethod
-    def of(cls, forwarding: Mapping[Forwarding, str], *, do_not_disturb: bool = False) -> Features:
-        """Features from a mapping, in the one order that makes equal ones equal."""
-        pairs = tuple((when, forwarding[when]) for when in Forwarding if when in forwarding)
-        return cls(do_not_disturb, pairs)
+def rule_for(features: LineFeatures, when: Forwarding, *, external: bool) -> ForwardRule | None:
+    """The forwarding that applies in the case ``when`` to a call from outside or inside; None for none.
 
-    def destination(self, when: Forwarding) -> str | None:
-        """Where calls go in the case ``when``; None when they are not forwarded."""
-        return dict(self.forwarding).get(when)
+    One for calls of that origin alone goes before one for all.
+    """
+    active = {rule.when: rule for rule in features.forwarding if rule.active}
+    return active.get((EXTERNAL if external else INTERNAL)[when]) or active.get(when)
 
-    def with_forwarding(self, when: Forwarding, destination: str | None) -> Features:
-        """The same with another forwarding for ``when``; without one when ``destination`` is None."""
-        kept = {case: target for case, target in self.forwarding if case is not when}
-        if destination is not None:
-            kept[when] = destination
-        return Features.of(kept, do_not_disturb=self.do_not_disturb)
 
-    def with_do_not_disturb(self, *, on: bool) -> Features:
-        """The same with do not disturb on or off."""
-        return replace(self, do_not_disturb=on)
+def with_rule(features: LineFeatures, rule: ForwardRule) -> LineFeatures:
+    """``features`` with ``rule`` in the place of the line's earlier one for the same case."""
+    rules = {kept.when: kept for kept in features.forwarding} | {rule.when: rule}
+    # In one order, so that equal settings are equal whoever made them.
+    return replace(features, forwarding=tuple(rules[when] for when in Forwarding if when in rules))
 
 
 class PhoneSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One line as a configuration lists it; ``behaviour`` is a name in `BEHAVIOURS`."""
+    """One line as a configuration lists it; ``behaviour`` is a name in `BEHAVIOURS`.
+
+    ``barred``: the beginnings of numbers that it may not call.
+    """
 
     number: str
     behaviour: str = "normal"
     do_not_disturb: bool = False
     forwarding: Mapping[Forwarding, str] = msgspec.field(default_factory=dict)
+    barred: tuple[str, ...] = ()
 
     @property
-    def features(self) -> Features:
+    def features(self) -> LineFeatures:
         """The features that the line starts with when nothing was saved for it."""
-        return Features.of(self.forwarding, do_not_disturb=self.do_not_disturb)
+        features = LineFeatures(self.do_not_disturb)
+        for when, destination in self.forwarding.items():
+            features = with_rule(features, ForwardRule(when, destination))
+        return features
+
+
+def behaviour(name: str) -> Behaviour:
+    """The behaviour called ``name``.  Raises `ValueError`."""
+    try:
+        return BEHAVIOURS[name]
+    except KeyError:
+        raise ValueError(f"no behaviour is called {name!r}") from None
 
 
 def behaviours_of(phones: Iterable[PhoneSettings]) -> dict[str, Behaviour]:
@@ -111,9 +141,10 @@ def behaviours_of(phones: Iterable[PhoneSettings]) -> dict[str, Behaviour]:
     for phone in phones:
         if phone.number in behaviours:
             raise ValueError(f"line {phone.number} is listed twice")
-        if phone.behaviour not in BEHAVIOURS:
-            raise ValueError(f"line {phone.number}: no behaviour is called {phone.behaviour!r}")
-        behaviours[phone.number] = BEHAVIOURS[phone.behaviour]
+        try:
+            behaviours[phone.number] = behaviour(phone.behaviour)
+        except ValueError as error:
+            raise ValueError(f"line {phone.number}: {error}") from None
     return behaviours
 
 
@@ -126,6 +157,7 @@ _DEMO_PECULIAR = {
     "2011": PhoneSettings("2011", "rejects"),
     "2012": PhoneSettings("2012", "slow"),
     "2013": PhoneSettings("2013", "out-of-service"),
+    "2020": PhoneSettings("2020", barred=("9",)),
 }
 
 

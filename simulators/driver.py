@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import structlog
 from twisted.internet.interfaces import IReactorTime
 
-from ctigw.switch.driver import Driver, Memory
-from simulators.behaviours import Features, Limits, PhoneSettings, demo_phones
+from ctigw.switch.driver import Driver, LineFeatures, Memory
+from simulators.behaviours import Limits, PhoneSettings, demo_phones
 from simulators.pbx import Pbx
 from simulators.script import Playing, Script
 
+log = structlog.get_logger(__name__)
 THE_DEMO_S = "demo"
 
 
@@ -33,14 +35,14 @@ class SimulatedPbx(Pbx):
     """A PBX that plays a script while the gateway is up."""
 
     def __init__(self, settings: Settings, clock: IReactorTime, memory: Memory) -> None:
-        async def save(number: str, features: Features) -> None:
+        async def save(number: str, features: LineFeatures) -> None:
             await memory.save(number, msgspec.to_builtins(features))
 
         super().__init__(
             clock,
             settings.lines or demo_phones(),
             limits=settings.limits,
-            saved={number: msgspec.convert(kept, Features) for number, kept in memory.saved().items()},
+            saved=_saved(memory),
             save=save,
         )
         self._script = _script(settings.script)
@@ -53,11 +55,23 @@ class SimulatedPbx(Pbx):
     def stop(self) -> None:
         if self._playing is not None:
             self._playing.stop()
+        super().stop()
 
 
 def driver(settings: Mapping[str, Any], clock: IReactorTime, memory: Memory) -> Driver:
     """The driver that ``settings`` describe.  Raises `ValueError`, saying which of them is wrong."""
     return SimulatedPbx(msgspec.convert(settings, Settings), clock, memory)
+
+
+def _saved(memory: Memory) -> dict[str, LineFeatures]:
+    """The features kept from earlier; what an older simulator wrote otherwise is passed over, and said."""
+    features = {}
+    for number, kept in memory.saved().items():
+        try:
+            features[number] = msgspec.convert(kept, LineFeatures)
+        except msgspec.ValidationError as error:
+            log.warning("features cannot be read, set anew", line=number, why=str(error))
+    return features
 
 
 def _script(name: str) -> Script | None:

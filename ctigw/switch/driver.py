@@ -6,6 +6,8 @@ The contract:
 * What a command causes is reported later, never before the command has returned.
 * Reports come in the order in which things happened.  A snapshot tells of everything reported so far and
   of nothing that is still to be reported.
+* When the PBX is lost, `Link` down is reported and nothing more until `Link` up; what happened in between is
+  not reported: the switch takes snapshots then.
 * Call ids are the driver's own text.  The switch gives clients decimal ones, unique across drivers.
 * A driver declares a command by overriding it; the switch offers what is overridden and nothing else.
 """
@@ -21,7 +23,7 @@ from ctigw.errors import Reason, Refused
 
 
 class Kind(enum.Enum):
-    """What a report says of a connection: the rows of the state table, in its words."""
+    """What a report says of a connection (the rows of the state table, in its words), or of two calls."""
 
     INITIATE = "initiate"
     ORIGINATE = "originate"
@@ -34,11 +36,20 @@ class Kind(enum.Enum):
     FAIL = "fail"
     DIVERT = "divert"
     CLEAR = "clear"
+    TRANSFER = "transfer"
+    CONFERENCE = "conference"
+    COMPLETION_FAILURE = "completion failure"
+    DIGITS = "digits"
+    DO_NOT_DISTURB = "do not disturb"
+    FORWARDING = "forwarding"
+    OUT_OF_SERVICE = "out of service"
+    BACK_IN_SERVICE = "back in service"
 
 
 class Cause(enum.Enum):
     """Why it happened: values of ECMA-323's EventCause."""
 
+    ALTERNATE = "alternate"
     BUSY = "busy"
     CALL_CANCELLED = "callCancelled"
     CALL_FORWARD = "callForward"
@@ -46,20 +57,86 @@ class Cause(enum.Enum):
     CALL_FORWARD_IMMEDIATE = "callForwardImmediate"
     CALL_FORWARD_NO_ANSWER = "callForwardNoAnswer"
     CALL_NOT_ANSWERED = "callNotAnswered"
+    CONFERENCE = "conference"
+    CONSULTATION = "consultation"
     DEST_NOT_OBTAINABLE = "destNotObtainable"
     DEST_OUT_OF_ORDER = "destOutOfOrder"
     DO_NOT_DISTURB = "doNotDisturb"
+    MAINTENANCE = "maintenance"
     MAKE_CALL = "makeCall"
     NEW_CALL = "newCall"
     NORMAL = "normal"
     NORMAL_CLEARING = "normalClearing"
+    REDIRECTED = "redirected"
+    SINGLE_STEP_CONFERENCE = "singleStepConference"
+    SINGLE_STEP_TRANSFER = "singleStepTransfer"
+    TIMEOUT = "timeout"
+    TRANSFER = "transfer"
+
+
+class Forwarding(enum.Enum):
+    """When a line forwards its calls; the last eight for calls from inside or outside only."""
+
+    IMMEDIATE = "forwardImmediate"
+    BUSY = "forwardBusy"
+    NO_ANSWER = "forwardNoAns"
+    DO_NOT_DISTURB = "forwardDND"
+    IMMEDIATE_INTERNAL = "forwardImmInt"
+    IMMEDIATE_EXTERNAL = "forwardImmExt"
+    BUSY_INTERNAL = "forwardBusyInt"
+    BUSY_EXTERNAL = "forwardBusyExt"
+    NO_ANSWER_INTERNAL = "forwardNoAnsInt"
+    NO_ANSWER_EXTERNAL = "forwardNoAnsExt"
+    DO_NOT_DISTURB_INTERNAL = "forwardDNDInt"
+    DO_NOT_DISTURB_EXTERNAL = "forwardDNDExt"
+
+
+@dataclass(frozen=True, slots=True)
+class ForwardRule:
+    """One forwarding of a line: when, where to, whether it is on now.
+
+    ``rings``: after how many (NO_ANSWER and its kin only); None: as long as the PBX lets a line ring.
+    """
+
+    when: Forwarding
+    destination: str
+    active: bool = True
+    rings: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LineFeatures:
+    """What a line is set to."""
+
+    do_not_disturb: bool = False
+    forwarding: tuple[ForwardRule, ...] = ()
+
+
+class Category(enum.Enum):
+    """What a device is: values of ECMA-323's DeviceCategory."""
+
+    STATION = "station"
+    NETWORK_INTERFACE = "networkInterface"
+    GROUP = "group"
+    PARK = "park"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A device.  Only stations can be commanded, called by name and monitored."""
+
+    number: str
+    in_service: bool = True
+    category: Category = Category.STATION
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The PBX says that ``device`` in ``call`` went through ``kind``.
+    """The PBX says that ``device`` in ``call`` went through ``kind`` (a row of the state table).
 
     ``called``: the number dialled (initiate, originate).  ``destination``: where a diverted call goes.
+    ``network``: the network interface that a call leaves by (reach network).
     """
 
     kind: Kind
@@ -68,6 +145,80 @@ class Report:
     cause: Cause
     called: str = ""
     destination: str = ""
+    network: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Merge:
+    """``device`` joined two calls: by a transfer it is out, in a conference it stays in.
+
+    ``primary``: the call that was held, or the only one (single step).  ``secondary``: the call that was
+    active; empty for a single step.  ``call``: the resulting call, a new id or one of the two.  ``other``:
+    the device that was transferred to or added.  The parties of both calls keep their states in the resulting
+    one; the conferencing device is connected there.  In a single step ``other`` is not in the call yet: its
+    `Report` follows.  Kinds: TRANSFER, CONFERENCE.
+    """
+
+    kind: Kind
+    call: str
+    device: str
+    cause: Cause
+    primary: str
+    secondary: str = ""
+    other: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CompletionFailure:
+    """A single step that had been accepted came to nothing: ``device`` is in ``call`` as it was before."""
+
+    call: str
+    device: str
+    cause: Cause
+
+
+@dataclass(frozen=True, slots=True)
+class Digits:
+    """``device`` sent DTMF ``digits`` into ``call``."""
+
+    call: str
+    device: str
+    digits: str
+
+
+@dataclass(frozen=True, slots=True)
+class DoNotDisturb:
+    """Do not disturb was switched at ``device``, by a command or at the phone itself."""
+
+    device: str
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Forwarded:
+    """A forwarding of ``device`` was set, changed or switched off: it is as ``rule`` says now."""
+
+    device: str
+    rule: ForwardRule
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """``device`` went out of service or came back."""
+
+    device: str
+    in_service: bool
+    cause: Cause = Cause.MAINTENANCE
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """The PBX was lost, or is there again; `Driver.linked` says the same from then on."""
+
+    up: bool
+
+
+AnyReport = Report | Merge | CompletionFailure | Digits | DoNotDisturb | Forwarded | Service | Link
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,23 +229,6 @@ class Leg:
     state: str
     calling: str = ""
     called: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """A device that can be commanded and monitored."""
-
-    number: str
-    in_service: bool = True
-
-
-class Forwarding(enum.Enum):
-    """When a line forwards its calls."""
-
-    IMMEDIATE = "forwardImmediate"
-    BUSY = "forwardBusy"
-    NO_ANSWER = "forwardNoAns"
-    DO_NOT_DISTURB = "forwardDND"
 
 
 class Memory(Protocol):
@@ -123,16 +257,19 @@ class Driver:
     def stop(self) -> None:
         """The gateway goes down: let the PBX go."""
 
-    def listen(self, report: Callable[[Report], None]) -> None:
+    def listen(self, report: Callable[[AnyReport], None]) -> None:
         """Send every report to ``report`` from now on."""
         raise NotImplementedError
 
     def lines(self) -> Mapping[str, Line]:
-        """The lines of this PBX, by number.  Read once, at start."""
+        """The devices of this PBX, by number.  Read once, at start."""
         raise NotImplementedError
 
-    def can_call(self, number: str) -> bool:
-        """Whether ``number`` lies in the numbering plan (not: whether a call to it succeeds)."""
+    def can_call(self, number: str, device: str = "") -> bool:
+        """Whether ``number`` lies in the numbering plan and ``device`` (if given) is not barred from it.
+
+        Not: whether a call to it succeeds.
+        """
         raise NotImplementedError
 
     def linked(self) -> bool:
@@ -144,11 +281,14 @@ class Driver:
         return frozenset(Kind)
 
     async def make_call(self, caller: str, called: str, *, prompt: bool) -> str:
-        """Place a call, asking ``caller`` to lift the handset first when ``prompt``.  Gives the call's id."""
+        """Place a call, asking ``caller`` to lift the handset first when ``prompt``.  Gives the call's id.
+
+        A prompted ``caller`` is initiated until the handset is lifted, by `answer` or by hand.
+        """
         raise _refuse()
 
     async def answer(self, call: str, device: str) -> None:
-        """Connect an alerting device."""
+        """Connect an alerting device, or lift the handset of a prompted one."""
         raise _refuse()
 
     async def clear(self, call: str, device: str) -> None:
@@ -188,11 +328,17 @@ class Driver:
         raise _refuse()
 
     async def single_step_transfer(self, call: str, device: str, called: str) -> str:
-        """Replace ``device`` by ``called``.  Gives the resulting call's id."""
+        """Replace ``device`` by ``called``; should that fail, `CompletionFailure` is reported.
+
+        Gives the resulting call's id.
+        """
         raise _refuse()
 
     async def single_step_conference(self, call: str, device: str, joining: str, *, listen_only: bool) -> str:
-        """Add ``joining`` to a call.  Gives the resulting call's id."""
+        """Add ``joining`` to a call; should that fail, `CompletionFailure` is reported.
+
+        Gives the resulting call's id.
+        """
         raise _refuse()
 
     async def deflect(self, call: str, device: str, destination: str) -> None:
@@ -203,12 +349,16 @@ class Driver:
         """Send DTMF digits into a call."""
         raise _refuse()
 
-    async def set_forwarding(self, device: str, when: Forwarding, destination: str | None) -> None:
-        """Forward the calls of ``device``; to nobody when ``destination`` is None."""
+    async def set_forwarding(self, device: str, rule: ForwardRule) -> None:
+        """Forward the calls of ``device`` as ``rule`` says, or no longer (``active`` False)."""
         raise _refuse()
 
     async def set_do_not_disturb(self, device: str, *, on: bool) -> None:
         """Keep calls away from ``device``."""
+        raise _refuse()
+
+    async def features(self, device: str) -> LineFeatures:
+        """What ``device`` is set to."""
         raise _refuse()
 
     async def snapshot(self, device: str) -> tuple[Leg, ...]:
@@ -234,6 +384,7 @@ COMMANDS = (
     "generate_digits",
     "set_forwarding",
     "set_do_not_disturb",
+    "features",
     "snapshot",
 )
 

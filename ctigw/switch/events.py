@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ctigw.switch.driver import Cause, Kind
+from ctigw.switch.driver import Cause, ForwardRule, Kind
 from ctigw.switch.states import State
 
 
@@ -26,4 +26,102 @@ class Event:
     called: str
     redirected_by: str
     destination: str
+    network: str
     states: Mapping[str, State]
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """A party of a joined call: its connection's call now and, where it had one, before ("" for none)."""
+
+    device: str
+    call: str
+    old_call: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallsJoined:
+    """``device`` transferred or conferenced: ``primary`` (and ``secondary``, unless "") became ``call``.
+
+    ``connections``: the parties of the resulting call, with ``other`` even when it is not in it yet.
+    ``states``: as in `Event`, of every party before and after; ``device`` is null after a transfer.
+    """
+
+    kind: Kind
+    call: str
+    device: str
+    cause: Cause
+    primary: str
+    secondary: str
+    other: str
+    connections: tuple[Moved, ...]
+    states: Mapping[str, State]
+
+
+@dataclass(frozen=True, slots=True)
+class CallOver:
+    """The last connection of ``call`` is gone; ``cause`` is why."""
+
+    call: str
+    cause: Cause
+
+
+@dataclass(frozen=True, slots=True)
+class CompletionFailed:
+    """What ``device`` asked for in ``call`` was accepted and came to nothing."""
+
+    kind: Kind
+    call: str
+    device: str
+    cause: Cause
+    states: Mapping[str, State]
+
+
+@dataclass(frozen=True, slots=True)
+class DigitsSent:
+    """``device`` sent DTMF ``digits`` into ``call``."""
+
+    kind: Kind
+    call: str
+    device: str
+    digits: str
+    states: Mapping[str, State]
+
+
+@dataclass(frozen=True, slots=True)
+class DoNotDisturbSet:
+    """Do not disturb was switched at ``device``."""
+
+    kind: Kind
+    device: str
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ForwardingSet:
+    """A forwarding of ``device`` is as ``rule`` says now."""
+
+    kind: Kind
+    device: str
+    rule: ForwardRule
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceChanged:
+    """``device`` went out of service or came back (the kind says which)."""
+
+    kind: Kind
+    device: str
+    cause: Cause
+
+
+@dataclass(frozen=True, slots=True)
+class LinkChanged:
+    """The PBX is lost, or is there again and the picture is true again."""
+
+    up: bool
+
+
+CallEvent = Event | CallsJoined | CompletionFailed | DigitsSent
+DeviceEvent = DoNotDisturbSet | ForwardingSet | ServiceChanged
+AnyEvent = CallEvent | DeviceEvent | CallOver | LinkChanged

@@ -17,6 +17,10 @@ class Call:
         self.redirected_by = ""
         self.connections: dict[str, Connection] = {}
 
+    def states(self) -> dict[str, State]:
+        """The state of every party."""
+        return {device: connection.state for device, connection in self.connections.items()}
+
 
 class Connection:
     """The tie between one device and one call."""

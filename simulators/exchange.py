@@ -1,0 +1,455 @@
+"""What the simulated PBX does with calls: how they find their way, and what becomes of them.
+
+Choices that a PBX is free to make:
+
+* Calling one's own number is busy, and the connection that fails is the caller's own: there is no other.
+* A forwarding that leads back to the caller or to a line that the call has tried already, or to a number
+  that does not exist, is not followed: the call fails at the line that would have forwarded it
+  (destNotObtainable).  The caller's live connection is never the one that fails.
+* A line out of service fails before its forwardings are looked at; forwarding everything wins over do not
+  disturb, and do not disturb over busy.  What is set while a phone rings does not touch that call.
+* A connection that failed at a called line takes none of its appearances.
+* A line talks in one call at a time: answering or retrieving another puts the one it talks in on hold.
+* Two calls that are joined get a new id; a single step keeps the id of its call.
+* A single step to a line that cannot ring comes to nothing, and the call stays as it was.
+* Whoever is left alone in a call is cleared; alone before anybody answered, it hears a tone first.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from itertools import count
+from typing import NamedTuple
+
+from twisted.internet.interfaces import IReactorTime
+
+from ctigw.switch.driver import (
+    AnyReport,
+    Cause,
+    CompletionFailure,
+    Forwarding,
+    Kind,
+    LineFeatures,
+    Merge,
+    Report,
+)
+from simulators.behaviours import Behaviour, Limits, rule_for
+from simulators.calls import Call, Phase, Timer
+
+TRUNK = "9"
+OUTSIDE = re.compile("9[0-9]+")
+UNREACHABLE = "9000"
+
+FORWARDING_CAUSES: Mapping[Forwarding, Cause] = {
+    Forwarding.IMMEDIATE: Cause.CALL_FORWARD_IMMEDIATE,
+    Forwarding.BUSY: Cause.CALL_FORWARD_BUSY,
+    Forwarding.NO_ANSWER: Cause.CALL_FORWARD_NO_ANSWER,
+    Forwarding.DO_NOT_DISTURB: Cause.CALL_FORWARD,
+}
+
+
+class Hindrance(NamedTuple):
+    """Why a number does not ring: the forwarding that may help, and how the call fails without one."""
+
+    failure: Cause
+    forwarding: Forwarding | None = None
+
+
+class Exchange:
+    """The calls of a PBX.  It is told what to do and checks nothing; ``tell`` gets every report, in order.
+
+    ``behaviours`` and ``features`` are by line, and may change under it.
+    """
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        behaviours: Mapping[str, Behaviour],
+        features: Mapping[str, LineFeatures],
+        limits: Limits,
+        tell: Callable[[AnyReport], None],
+    ) -> None:
+        self._clock, self._limits, self._tell_report = clock, limits, tell
+        self._behaviours, self._features = behaviours, features
+        self._ids = count(1)
+        self.calls: dict[str, Call] = {}
+        self._calls_at: dict[str, dict[str, Call]] = {}
+
+    # What is there
+
+    def at(self, device: str) -> tuple[Call, ...]:
+        """The calls that ``device`` has a connection in."""
+        return tuple(self._calls_at.get(device, {}).values())
+
+    def taken(self, device: str) -> int:
+        """How many appearances of a line are in use."""
+        return sum(
+            call.parties[device] is not Phase.FAILED or call.caller == device for call in self.at(device)
+        )
+
+    @property
+    def legs(self) -> int:
+        """How many connections there are."""
+        return sum(len(calls) for calls in self._calls_at.values())
+
+    @property
+    def pending_timers(self) -> int:
+        """How many timers of calls run."""
+        return sum(
+            timer.delayed.active()
+            for call in self.calls.values()
+            for timers in call.timers.values()
+            for timer in timers
+        )
+
+    def stop(self) -> None:
+        """Let nothing more happen by itself."""
+        for call in self.calls.values():
+            call.stop_all_timers()
+
+    # Placing a call
+
+    def place(self, caller: str, dialled: str, *, prompt: bool) -> Call:
+        """A new call by ``caller``, whose phone asks for its handset to be lifted first when ``prompt``."""
+        call = self._new_call(caller, dialled)
+        if caller not in self._behaviours:  # an outside party: its own exchange tells nobody how it dialled
+            self._originate(call, Cause.NEW_CALL)
+            return call
+        self._tell(Kind.INITIATE, call, caller, Cause.MAKE_CALL, called=dialled)
+        if prompt and not self._behaviours[caller].lifts:
+            self._put(call, caller, Phase.PROMPTED)
+            self._later(call, caller, self._limits.no_answer, self._given_up)
+        else:
+            self._originate(call, Cause.NEW_CALL)
+        return call
+
+    def consult(self, call: Call, device: str, dialled: str) -> Call:
+        """Hold ``call`` at ``device``, which places a new one."""
+        self._hold(call, device, Cause.CONSULTATION)
+        second = self._new_call(device, dialled)
+        self._tell(Kind.INITIATE, second, device, Cause.CONSULTATION, called=dialled)
+        self._originate(second, Cause.CONSULTATION)
+        return second
+
+    def _new_call(self, caller: str, dialled: str) -> Call:
+        call = Call(f"c{next(self._ids)}", caller, dialled, tried={caller})
+        self.calls[call.id] = call
+        return call
+
+    def _originate(self, call: Call, cause: Cause) -> None:
+        self._tell(Kind.ORIGINATE, call, call.caller, cause, called=call.dialled)
+        self._put(call, call.caller, Phase.TALKING)
+        self._offer(call, call.dialled, cause)
+
+    def _given_up(self, call: Call, device: str) -> None:
+        """Nobody has lifted the handset of a prompting phone."""
+        self._end(call, [device], cause=Cause.TIMEOUT)
+
+    # How a call finds its way
+
+    def hindrance(self, call: Call, number: str) -> Hindrance | None:
+        """What keeps ``number`` from ringing, the strongest first."""
+        phone = self._behaviours.get(number)
+        if phone is None:
+            return Hindrance(Cause.DEST_NOT_OBTAINABLE) if number == UNREACHABLE else None
+        forwards_all = self._destination(call, number, Forwarding.IMMEDIATE) is not None
+        busy = phone.busy or self.taken(number) >= self._limits.appearances
+        hindrances = (
+            (number == call.caller, Hindrance(Cause.BUSY)),
+            (not phone.in_service, Hindrance(Cause.DEST_OUT_OF_ORDER)),
+            (forwards_all, Hindrance(Cause.DEST_NOT_OBTAINABLE, Forwarding.IMMEDIATE)),
+            (
+                self._features[number].do_not_disturb,
+                Hindrance(Cause.DO_NOT_DISTURB, Forwarding.DO_NOT_DISTURB),
+            ),
+            (busy, Hindrance(Cause.BUSY, Forwarding.BUSY)),
+        )
+        return next((hindrance for present, hindrance in hindrances if present), None)
+
+    def can_reach(self, number: str) -> bool:
+        """Whether ``number`` is a line or an outside number."""
+        return number in self._behaviours or OUTSIDE.fullmatch(number) is not None
+
+    def _destination(self, call: Call, number: str, when: Forwarding) -> str | None:
+        rule = rule_for(self._features[number], when, external=call.caller not in self._behaviours)
+        return rule.destination if rule else None
+
+    def _offer(self, call: Call, number: str, cause: Cause) -> None:
+        """Ring ``number``, or send the call on, or let it fail there."""
+        call.tried.add(number)
+        hindrance = self.hindrance(call, number)
+        if hindrance is None:
+            self._ring(call, number, cause)
+        elif hindrance.forwarding is None or not self._forwarded(call, number, hindrance.forwarding):
+            self._fail(call, number, hindrance.failure)
+
+    def _forwarded(self, call: Call, number: str, when: Forwarding) -> bool:
+        """Follow the line's forwarding for ``when``.  False: it has none."""
+        target = self._destination(call, number, when)
+        if target is None:
+            return False
+        if target in call.tried or not self.can_reach(target):
+            self._fail(call, number, Cause.DEST_NOT_OBTAINABLE)
+        else:
+            self._divert(call, number, target, FORWARDING_CAUSES[when])
+        return True
+
+    def _divert(self, call: Call, number: str, target: str, cause: Cause) -> None:
+        self._tell(Kind.DIVERT, call, number, cause, destination=target)
+        self._take_out(call, number)
+        self._offer(call, target, cause)
+
+    def _ring(self, call: Call, number: str, cause: Cause) -> None:
+        self._put(call, number, Phase.RINGING)
+        phone = self._behaviours.get(number)
+        if phone is None:
+            self._tell(Kind.REACH_NETWORK, call, number, cause, network=TRUNK)
+        self._tell(Kind.DELIVER, call, number, cause)
+        if phone is None:
+            self._later(call, number, self._limits.outside_answers, self.answered)
+            return
+        self._later(call, number, self._patience(call, number), self._not_answered)
+        if phone.rejects:
+            self._later(call, number, 0, self._dropped)
+        elif phone.answers_after is not None:
+            self._later(call, number, phone.answers_after, self._person_answers)
+
+    def _patience(self, call: Call, number: str) -> float:
+        """How long ``number`` rings: as many times as its forwarding says, or as the PBX is set."""
+        external = call.caller not in self._behaviours
+        rule = rule_for(self._features[number], Forwarding.NO_ANSWER, external=external)
+        if rule is None or rule.rings is None:
+            return self._limits.no_answer
+        return rule.rings * self._limits.ring
+
+    # What happens to a call
+
+    def lift(self, call: Call, device: str) -> None:
+        """The handset of a prompting phone is lifted: the call is placed."""
+        call.stop_timers(device)
+        self._originate(call, Cause.NEW_CALL)
+
+    def answered(self, call: Call, device: str) -> None:
+        """A ringing phone is answered."""
+        call.stop_timers(device)
+        call.stop_timers("")
+        self._hold_others(call, device)
+        self._put(call, device, Phase.TALKING)
+        self._tell(Kind.ESTABLISH, call, device, Cause.NORMAL)
+
+    def hold(self, call: Call, device: str) -> None:
+        """Put the call on hold at ``device``."""
+        self._hold(call, device, Cause.NORMAL)
+
+    def retrieve(self, call: Call, device: str) -> None:
+        """Take a held call back."""
+        self._hold_others(call, device)
+        self._retrieve(call, device, Cause.NORMAL)
+
+    def alternate(self, held: Call, active: Call, device: str) -> None:
+        """Hold the one, take the other back."""
+        self._hold(active, device, Cause.ALTERNATE)
+        self._retrieve(held, device, Cause.ALTERNATE)
+
+    def deflect(self, call: Call, device: str, destination: str) -> None:
+        """Send a ringing call elsewhere."""
+        self._divert(call, device, destination, Cause.REDIRECTED)
+
+    def hang_up(self, call: Call, device: str) -> None:
+        """Take ``device`` out of its call."""
+        called_in_vain = call.parties[device] in (Phase.RINGING, Phase.FAILED)
+        if called_in_vain and any(party != device for party in call.taking_part):
+            self._dropped(call, device)
+            return
+        self._leave(call, device)
+
+    def clear_call(self, call: Call) -> None:
+        """Take everybody out."""
+        self._end(call, list(call.parties))
+
+    def _person_answers(self, call: Call, device: str) -> None:
+        """The person answers, unless talking to somebody else."""
+        if not any(other.parties[device] is Phase.TALKING for other in self.at(device)):
+            self.answered(call, device)
+
+    def _hold(self, call: Call, device: str, cause: Cause) -> None:
+        self._put(call, device, Phase.HELD)
+        self._tell(Kind.HOLD, call, device, cause)
+
+    def _retrieve(self, call: Call, device: str, cause: Cause) -> None:
+        self._put(call, device, Phase.TALKING)
+        self._tell(Kind.RETRIEVE, call, device, cause)
+
+    def _hold_others(self, call: Call, device: str) -> None:
+        if device not in self._behaviours:
+            return  # an outside number is as many people as it has calls
+        for other in self.at(device):
+            if other is not call and other.parties[device] is Phase.TALKING:
+                self._hold(other, device, Cause.NORMAL)
+
+    def _not_answered(self, call: Call, device: str) -> None:
+        call.stop_timers(device)
+        if not self._forwarded(call, device, Forwarding.NO_ANSWER):
+            self._tell(Kind.FAIL, call, device, Cause.CALL_NOT_ANSWERED)
+            self._dropped(call, device)
+
+    def _fail(self, call: Call, device: str, cause: Cause) -> None:
+        call.stop_timers(device)
+        self._put(call, device, Phase.FAILED)
+        self._tell(Kind.FAIL, call, device, cause)
+        self._play_tone(call)
+
+    def _dropped(self, call: Call, device: str) -> None:
+        """A called party is gone before it talked; who is left alone hears a tone, or still hears it."""
+        self._tell(Kind.CLEAR, call, device, Cause.NORMAL_CLEARING)
+        self._take_out(call, device)
+        if not call.taking_part:
+            self._end(call, list(call.parties))
+        elif len(call.taking_part) == 1 and not call.ringing and "" not in call.timers:
+            self._play_tone(call)
+
+    def _play_tone(self, call: Call) -> None:
+        call.stop_timers("")
+        self._later(call, "", self._limits.tone, self._tone_over)
+
+    def _tone_over(self, call: Call, _of: str) -> None:
+        call.stop_timers("")
+        failed = [party for party, phase in call.parties.items() if phase is Phase.FAILED]
+        if len(call.taking_part) > 1:  # a conference goes on without the one who could not be had
+            for party in failed:
+                self._dropped(call, party)
+        else:
+            self._end(call, list(reversed(call.parties)))  # the caller last: it heard the tone to the end
+
+    def _leave(self, call: Call, device: str) -> None:
+        """A party hangs up; the call ends with it unless others still have each other, or hope."""
+        remaining = [party for party in call.taking_part if party != device]
+        if len(remaining) > 1 or (remaining and call.ringing):
+            self._tell(Kind.CLEAR, call, device, Cause.NORMAL_CLEARING)
+            self._take_out(call, device)
+            return
+        others = [party for party in call.parties if party != device]
+        self._end(call, [device, *others], ringing=Cause.CALL_CANCELLED)
+
+    def _end(
+        self,
+        call: Call,
+        order: list[str],
+        *,
+        cause: Cause = Cause.NORMAL_CLEARING,
+        ringing: Cause = Cause.NORMAL_CLEARING,
+    ) -> None:
+        """Clear every party in ``order``, those that ring with the cause ``ringing``; forget the call."""
+        call.stop_all_timers()
+        for device in order:
+            why = ringing if call.parties[device] is Phase.RINGING else cause
+            self._tell(Kind.CLEAR, call, device, why)
+            self._take_out(call, device)
+        del self.calls[call.id]
+
+    # Calls become one
+
+    def transfer(self, held: Call, active: Call, device: str) -> Call:
+        """Join the other parties of two calls, without ``device``."""
+        return self._merge(Kind.TRANSFER, Cause.TRANSFER, held, active, device)
+
+    def conference(self, held: Call, active: Call, device: str) -> Call:
+        """Join two calls, with ``device``."""
+        return self._merge(Kind.CONFERENCE, Cause.CONFERENCE, held, active, device)
+
+    def single_step_transfer(self, call: Call, device: str, number: str) -> None:
+        """Replace ``device`` by ``number``."""
+        if self._in_vain(call, device, number):
+            return
+        self._tell_report(
+            Merge(Kind.TRANSFER, call.id, device, Cause.SINGLE_STEP_TRANSFER, call.id, other=number)
+        )
+        self._take_out(call, device)
+        call.caller, call.dialled = self._caller_after(call, call), number
+        call.tried = set(call.parties)
+        self._offer(call, number, Cause.SINGLE_STEP_TRANSFER)
+
+    def single_step_conference(self, call: Call, device: str, number: str) -> None:
+        """Add ``number``."""
+        if self._in_vain(call, device, number):
+            return
+        self._tell_report(
+            Merge(Kind.CONFERENCE, call.id, device, Cause.SINGLE_STEP_CONFERENCE, call.id, other=number)
+        )
+        call.tried = set(call.parties)
+        self._offer(call, number, Cause.SINGLE_STEP_CONFERENCE)
+
+    def _in_vain(self, call: Call, device: str, number: str) -> bool:
+        """Whether a single step to ``number`` comes to nothing, which is then told."""
+        hindrance = self.hindrance(call, number)
+        if hindrance is None:
+            return False
+        if hindrance.forwarding and self._destination(call, number, hindrance.forwarding) is not None:
+            return False
+        self._tell_report(CompletionFailure(call.id, device, hindrance.failure))
+        return True
+
+    def _merge(self, kind: Kind, cause: Cause, held: Call, active: Call, device: str) -> Call:
+        other = next(party for party in active.parties if party != device)
+        merged = self._new_call(device, active.dialled if kind is Kind.TRANSFER else held.dialled)
+        self._tell_report(Merge(kind, merged.id, device, cause, held.id, active.id, other))
+        if kind is Kind.CONFERENCE:
+            self._put(merged, device, Phase.TALKING)
+        for call in (held, active):
+            self._take_out(call, device)
+            for party, phase in tuple(call.parties.items()):
+                self._take_out(call, party, timers=False)
+                self._put(merged, party, phase)
+            self._move_timers(call, merged)
+            del self.calls[call.id]
+        merged.caller = self._caller_after(held, merged)
+        merged.tried = held.tried | active.tried
+        return merged
+
+    def _caller_after(self, before: Call, merged: Call) -> str:
+        """Whose call it is from now on: still the caller's of the first one, if that is in it."""
+        return before.caller if before.caller in merged.parties else next(iter(merged.parties))
+
+    def _move_timers(self, call: Call, merged: Call) -> None:
+        call.stop_timers("")  # nobody listens to a tone who has somebody to talk to
+        for party, timers in tuple(call.timers.items()):
+            for timer in timers:
+                if timer.delayed.active():
+                    left = timer.delayed.getTime() - self._clock.seconds()
+                    self._later(merged, party, left, timer.happen)
+        call.stop_all_timers()
+
+    # The books
+
+    def _put(self, call: Call, device: str, phase: Phase) -> None:
+        call.parties[device] = phase
+        self._calls_at.setdefault(device, {})[call.id] = call
+
+    def _take_out(self, call: Call, device: str, *, timers: bool = True) -> None:
+        """Forget a party; a line that forwarded before it rang was never one."""
+        if timers:
+            call.stop_timers(device)
+        if call.parties.pop(device, None) is None:
+            return
+        calls = self._calls_at[device]
+        del calls[call.id]
+        if not calls:
+            del self._calls_at[device]
+
+    def _later(self, call: Call, of: str, seconds: float, happen: Callable[[Call, str], None]) -> None:
+        timer = Timer(self._clock.callLater(max(0.0, seconds), happen, call, of), happen)
+        call.timers.setdefault(of, []).append(timer)
+
+    def _tell(
+        self,
+        kind: Kind,
+        call: Call,
+        device: str,
+        cause: Cause,
+        *,
+        called: str = "",
+        destination: str = "",
+        network: str = "",
+    ) -> None:
+        self._tell_report(Report(kind, call.id, device, cause, called, destination, network))
