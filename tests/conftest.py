@@ -1,5 +1,5 @@
 """What holds in every test: nothing is logged as an error, nothing is left on the reactor, and every CSTA
-message that an association sends is valid, by our schemas and by the reference one where that is at hand."""
+message that an association sends is valid, by our schemas and by the reference ones where those are at hand."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from twisted.logger import globalLogPublisher
 from ctigw.csta.association import Association
 from ctigw.csta.validation import validator
 
-REFERENCE = Path(__file__).parents[2] / "shared" / "reference" / "csta" / "oracle" / "csta-ed3.xsd"
+REFERENCE = Path(__file__).parents[2] / "shared" / "reference" / "csta" / "oracle"
 judges: list[Callable[[bytes], str | None]] = [validator()]
 if REFERENCE.exists():
-    judges.append(validator(REFERENCE))
+    judges.append(validator(REFERENCE / "csta-ed3.xsd", session_schema_file=REFERENCE / "appl-session.xsd"))
 
 
 @pytest.fixture(autouse=True)
