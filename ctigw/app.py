@@ -24,11 +24,15 @@ from ctigw.config import Config, ConfigError, Listener, with_key
 from ctigw.csta.validation import validator
 from ctigw.net.background import spawn, within
 from ctigw.net.csta_server import CstaFactory, Serving, logging_inspector
-from ctigw.services.call_control import call_control
+from ctigw.services.associated import associated
+from ctigw.services.call_control import CallControl
 from ctigw.services.capability import capability
 from ctigw.services.dispatcher import Dispatcher
+from ctigw.services.logical import logical
 from ctigw.services.monitors import Monitors
-from ctigw.services.system import status, system
+from ctigw.services.session import Session
+from ctigw.services.snapshot import snapshot
+from ctigw.services.system import Registrations, status
 from ctigw.store.database import Database, DatabaseError
 from ctigw.store.line_features import LineMemory
 from ctigw.switch.driver import Driver, Memory
@@ -47,8 +51,14 @@ class Gateway:
     driver: Driver
     switch: Switch
     monitors: Monitors
+    registrations: Registrations
     dispatcher: Dispatcher
     counters: Counter[str]
+
+    def ended(self, session: Session) -> None:
+        """Let go of everything that a session held."""
+        self.monitors.end(session)
+        self.registrations.end(session)
 
     def factory(self, listener: Listener) -> CstaFactory:
         """What accepts the clients of ``listener``."""
@@ -57,10 +67,10 @@ class Gateway:
             inspect = logging_inspector(validator(), reject=listener.validate == "reject")
         serving = Serving(
             dispatcher=self.dispatcher,
-            monitors=self.monitors,
             clock=self.clock,
             limits=self.config.limits,
             status=lambda: status(self.switch),
+            ended=self.ended,
             inspect=inspect,
             counters=self.counters,
         )
@@ -74,12 +84,16 @@ def gateway(config: Config, driver: Driver, clock: IReactorTime) -> Gateway:
     monitors = Monitors(
         switch, per_session=limits.monitors_per_session, per_device=limits.monitors_per_device
     )
+    registrations = Registrations(switch, per_session=limits.registrations_per_session)
     dispatcher = Dispatcher()
-    dispatcher.serve_with(call_control(switch))
+    dispatcher.serve_with(CallControl(switch).handlers())
+    dispatcher.serve_with(associated(switch))
+    dispatcher.serve_with(logical(switch))
     dispatcher.serve_with(monitors.handlers())
-    dispatcher.serve_with(system(switch))
-    dispatcher.serve_with(capability(dispatcher, switch.kinds))
-    return Gateway(config, clock, driver, switch, monitors, dispatcher, Counter())
+    dispatcher.serve_with(snapshot(switch))
+    dispatcher.serve_with(registrations.handlers())
+    dispatcher.serve_with(capability(dispatcher, switch))
+    return Gateway(config, clock, driver, switch, monitors, registrations, dispatcher, Counter())
 
 
 @dataclass(slots=True)

@@ -34,6 +34,10 @@ class Listener(Struct, frozen=True, forbid_unknown_fields=True):
     networks: tuple[str, ...] = ()
     # Some clients say nothing until the gateway has sent SystemStatus; most would be puzzled by it.
     greet: bool = False
+    # How devices are written in answers and events; every usual form is read.
+    device_id_form: Literal["digits", "tel", "sip", "switching-function"] = "digits"
+    # The host part of the form "sip".
+    device_id_domain: Annotated[str, Meta(pattern=r"^[A-Za-z0-9.\-\[\]:]{1,253}$")] = "localhost"
     # Some clients wait for ServiceInitiated before anything else of a call.
     service_initiated: bool = True
     # Judge requests by the schema as well: "log" or "reject", for those who develop clients.
@@ -53,6 +57,8 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True):
     monitors_per_session: Positive = 100_000
     # As many applications as may share a line before one of them must be leaking monitors.
     monitors_per_device: Positive = 1_000
+    # Nobody needs to be told the same thing more often.
+    registrations_per_session: Positive = 16
     # Requests of one connection that wait for the PBX; clients wait for answers long before.
     requests_in_hand: Positive = 1_000
     # Bytes waiting for a client that does not read; at the bound it is closed.

@@ -9,10 +9,11 @@ strict: the namespace asked for, declared order.  Both are derived from the decl
         monitor_cross_ref_id: str          # <monitorCrossRefID>, mandatory
         reason: EventCause | None = None   # optional
 
-Field types: ``str``, ``int``, ``bool``, an ``Enum`` (its values are the texts), ``bytes`` (hexBinary),
-`Empty` (an element without content), another dataclass, ``T | None`` (optional) and ``tuple[T, ...]``
-(repeated).  `child` overrides a name, or wraps a repeated child in an element of its own.  A class marked
-`choice` has exactly one of its children.
+Field types: ``str``, ``int``, ``bool``, an ``Enum`` (its values are the texts), a ``Flag`` (an element for
+each member that is set, with the text ``true``), ``bytes`` (hexBinary), `Empty` (an element without content),
+`Elements` (whatever is there: read, never written), another dataclass, ``T | None`` (optional) and
+``tuple[T, ...]`` (repeated).  `child` overrides a name, or wraps a repeated child in an element of its own.
+A class marked `choice` has exactly one of its children.
 
 Untrusted documents: no DOCTYPE, no entities, no network, bounded depth; size is the frame's business.
 """
@@ -69,6 +70,12 @@ class Empty(enum.Enum):
 EMPTY = Empty.EMPTY
 
 
+class Elements(tuple[tuple[str, str], ...]):
+    """The leaves of an element that may have any content: (local name, text), in document order."""
+
+    __slots__ = ()
+
+
 def child(*, name: str | None = None, within: str | None = None, default: Any = dataclasses.MISSING) -> Any:
     """A field whose element has an odd ``name``, or (repeated) lies ``within`` a wrapper element."""
     return dataclasses.field(default=default, metadata={"name": name, "within": within})
@@ -113,6 +120,7 @@ class Schema:
         self.namespace = namespace
         self.messages: dict[str, type] = {}
         self._max_depth = max_depth
+        self._namespaces: dict[type, str] = {}
         self._plans: dict[type, _Plan] = {}
         # The encoding is forced: documents declare UTF-16 or Latin-1 and are sent as UTF-8.
         self._parser = etree.XMLParser(
@@ -124,9 +132,14 @@ class Schema:
             remove_pis=True,
         )
 
-    def register(self, cls: type[T]) -> type[T]:
-        """Make dataclass ``cls`` a message, named as its root element."""
+    def register(self, cls: type[T], namespace: str | None = None) -> type[T]:
+        """Make dataclass ``cls`` a message, named as its root element.
+
+        ``namespace``: the one it is always written in, unless it is written in none.
+        """
         self.messages[cls.__name__] = cls
+        if namespace is not None:
+            self._namespaces[cls] = namespace
         return cls
 
     def decode(self, xml: bytes) -> Document:
@@ -147,6 +160,7 @@ class Schema:
     def encode(self, message: object, namespace: str | None = None) -> bytes:
         """``message`` as an ASCII document in ``namespace`` (the schema's own by default, "" for none)."""
         namespace = self.namespace if namespace is None else namespace
+        namespace = namespace and self._namespaces.get(type(message), namespace)
         prefix = f"{{{namespace}}}" if namespace else ""
         root = etree.Element(prefix + type(message).__name__, nsmap={None: namespace} if namespace else None)
         self._write(root, message, prefix)
@@ -226,6 +240,10 @@ class Schema:
             return (lambda element, path: self._read(hint, element, path)), self._write
         if hint is Empty:
             return (lambda _element, _path: EMPTY), (lambda _element, _value, _prefix: None)
+        if hint is Elements:
+            return (lambda element, _path: _leaves(element)), (lambda _element, _value, _prefix: None)
+        if issubclass(hint, enum.Flag):
+            return _flags(hint)
         parse, text = _SCALARS.get(hint) or (hint, _enum_text)
 
         def read(element: Element, path: str) -> Any:
@@ -240,6 +258,34 @@ class Schema:
         return read, write
 
 
+def _flags(cls: type[enum.Flag]) -> tuple[Callable[[Element, str], Any], Callable[[Element, Any, str], None]]:
+    """How a set of booleans is read and written: what is false need not be there."""
+    names = {camel_case((member.name or "").lower()): member for member in cls}
+
+    def read(element: Element, path: str) -> enum.Flag:
+        found = cls(0)
+        for node in element:
+            name = _local(node)
+            if name not in names:
+                continue
+            try:
+                found |= names[name] if _BOOLEANS[(node.text or "").strip()] else cls(0)
+            except KeyError:
+                raise XmlError(f"{path}/{name}", f"bad value {node.text!r:.80}") from None
+        return found
+
+    def write(element: Element, value: enum.Flag, prefix: str) -> None:
+        for name, member in names.items():
+            if member in value:
+                etree.SubElement(element, prefix + name).text = "true"
+
+    return read, write
+
+
+def _leaves(element: Element) -> Elements:
+    return Elements((_local(node), (node.text or "").strip()) for node in element.iter() if len(node) == 0)
+
+
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 _SCALARS: dict[Any, tuple[Callable[[str], Any], Callable[[Any], str]]] = {
     str: (str, str),
@@ -248,7 +294,7 @@ _SCALARS: dict[Any, tuple[Callable[[str], Any], Callable[[Any], str]]] = {
     # Captured traffic has white space inside hexBinary: bytes.fromhex skips it.
     bytes: (bytes.fromhex, lambda value: value.hex().upper()),
 }
-_ACRONYMS = {"id": "ID", "dn": "DN", "csta": "CSTA"}
+_ACRONYMS = {word: word.upper() for word in ("id", "dn", "csta", "dnd", "dtmf", "abcd")}
 
 
 def camel_case(name: str) -> str:

@@ -105,6 +105,11 @@ class Association:
         self._outstanding.add(invoke_id)
         return invoke_id
 
+    def tell(self, message: object, namespace: str | None = None) -> None:
+        """Send the peer a request that has no answer, or whose answer is of no interest any more."""
+        self._send(self._next, csta.encode(message, namespace))
+        self._advance()
+
     def respond(self, invoke_id: int, message: object, namespace: str | None) -> None:
         """Answer a request.  An answer too long for a frame becomes a refusal."""
         namespace = answer_namespace(namespace)

@@ -1,83 +1,62 @@
-"""Capability exchange services (ECMA-269, capability exchange): what a gateway can do."""
+"""Capability exchange services (ECMA-269, capability exchange): what a gateway and its devices can do."""
 
 from __future__ import annotations
 
+import enum
 from dataclasses import dataclass
 
+from ctigw.csta import caps
 from ctigw.csta.types import message
+from ctigw.xml import child
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Caps:
-    """A service or event that is there, with nothing more to say of it."""
+class DeviceCategory(enum.Enum):
+    ACD = "acd"
+    GROUP = "group"
+    NETWORK_INTERFACE = "networkInterface"
+    PARK = "park"
+    ROUTEING_DEVICE = "routeingDevice"
+    STATION = "station"
+    VOICE_UNIT = "voiceUnit"
+    OTHER = "other"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConnectionCaps:
-    """A service on a connection; ``device_id_only``: a ConnectionID without callID is accepted."""
+class ReqDeviceCategory(enum.Enum):
+    """What GetSwitchingFunctionDevices can ask for: groups by their kind."""
 
-    device_id_only: bool | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MakeCallCaps:
-    auto_originate_prompt: bool | None = None
-    auto_originate_do_not_prompt: bool | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MonitorStartCaps:
-    monitor_object_device: bool | None = None
-    monitor_type_device: bool | None = None
-    monitor_existing_calls_in_ack: bool | None = None
+    ACD = "acd"
+    GROUP_ACD = "groupACD"
+    GROUP_HUNT = "groupHunt"
+    GROUP_PICK = "groupPick"
+    GROUP_USER = "groupUser"
+    GROUP_OTHER = "groupOther"
+    NETWORK_INTERFACE = "networkInterface"
+    PARK = "park"
+    ROUTEING_DEVICE = "routeingDevice"
+    STATION = "station"
+    VOICE_UNIT = "voiceUnit"
+    OTHER = "other"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CapExchangeServList:
-    get_csta_features: Caps | None = None
+class IgnoreUnsupportedParameters(enum.Enum):
+    IGNORE_PARAMETERS = "ignoreParameters"
+    REJECT_MESSAGE = "rejectMessage"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SystemStatusServList:
-    request_system_status: Caps | None = None
+class ConnectionView(enum.Enum):
+    """Whether a connection looks the same from everywhere (fixed), or only in the local view."""
+
+    FIXED = "fixed"
+    LOCAL = "local"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MonitoringServList:
-    monitor_start: MonitorStartCaps | None = None
-    monitor_stop: Caps | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallControlServList:
-    answer_call: ConnectionCaps | None = None
-    clear_connection: ConnectionCaps | None = None
-    make_call: MakeCallCaps | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallControlEvtsList:
-    connection_cleared: Caps | None = None
-    delivered: Caps | None = None
-    diverted: Caps | None = None
-    established: Caps | None = None
-    failed: Caps | None = None
-    netw_reached: Caps | None = None
-    originated: Caps | None = None
-    service_initiated: Caps | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SupportedServices:
-    cap_exchange_serv_list: CapExchangeServList | None = None
-    system_stat_serv_list: SystemStatusServList | None = None
-    monitoring_serv_list: MonitoringServList | None = None
-    call_control_serv_list: CallControlServList | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SupportedEvents:
-    call_control_evts_list: CallControlEvtsList | None = None
+class AppearanceType(enum.Enum):
+    SELECTED_STANDARD = "selectedStandard"
+    BASIC_STANDARD = "basicStandard"
+    BASIC_BRIDGED = "basicBridged"
+    EXCLUSIVE_BRIDGED = "exclusiveBridged"
+    INDEPENDENT_SHARED_BRIDGED = "independentSharedBridged"
+    INTERDEPENDENT_SHARED_BRIDGED = "interdependentSharedBridged"
 
 
 @message
@@ -87,5 +66,79 @@ class GetCSTAFeatures:
 
 @message
 class GetCSTAFeaturesResponse:
-    supported_services: SupportedServices | None = None
-    supported_events: SupportedEvents | None = None
+    supported_services: caps.SupportedServices | None = None
+    supported_events: caps.SupportedEvents | None = None
+
+
+@message
+class GetSwitchingFunctionCaps:
+    """The client asks what the switching function is."""
+
+
+@message
+class GetSwitchingFunctionCapsResponse:
+    manufacturer_name: str | None = None
+    sw_appearance_types: caps.SwAppearanceTypes | None = None
+    ignore_unsupported_parameters: IgnoreUnsupportedParameters
+    trans_and_conf_setup: caps.TransAndConfSetup | None = None
+    connection_view: ConnectionView
+    serv_evts_list: caps.ServEvtsList | None = None
+
+
+@message
+class GetSwitchingFunctionDevices:
+    """The client asks for one device, for those of a category, or for all."""
+
+    requested_device_id: str | None = None
+    requested_device_category: ReqDeviceCategory | None = None
+
+
+@message
+class GetSwitchingFunctionDevicesResponse:
+    """`SwitchingFunctionDevices` with this ``service_cross_ref_id`` follow."""
+
+    service_cross_ref_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceListDevice:
+    device_id: str | None = None
+    device_category: DeviceCategory | None = None
+
+
+@message
+class SwitchingFunctionDevices:
+    """A part of the list of devices: a request of the gateway's own, which has no answer."""
+
+    service_cross_ref_id: str | None = None
+    segment_id: int | None = None
+    last_segment: bool
+    device_list: tuple[DeviceListDevice, ...] = child(name="device", within="deviceList", default=())
+
+
+@message
+class GetLogicalDeviceInformation:
+    device: str | None = None
+
+
+@message
+class GetLogicalDeviceInformationResponse:
+    device_category: DeviceCategory | None = None
+    has_physical_element: bool
+    appearance_addressable: bool
+    appearance_type: AppearanceType
+    trans_and_conf_setup: caps.TransAndConfSetup | None = None
+    log_dev_serv_list: caps.LogDevServList | None = None
+    log_dev_evts_list: caps.LogDevEvtsList | None = None
+    device_maint_evts_list: caps.DeviceMaintEvtsList | None = None
+
+
+@message
+class GetPhysicalDeviceInformation:
+    device: str | None = None
+
+
+@message
+class GetPhysicalDeviceInformationResponse:
+    device_category: DeviceCategory
+    has_logical_element: bool

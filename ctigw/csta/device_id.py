@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 _SWITCHING_FUNCTION = re.compile(r"N<?([^!&/%>;]*)")
 # What Avaya's clients send: extension:switch:address:instance.
@@ -34,3 +35,17 @@ def number_of(text: str) -> str:
 def is_number(text: str) -> bool:
     """Whether ``text`` can be dialled: 1 to 64 of 0-9 * # A-D, perhaps after a plus."""
     return _NUMBER.fullmatch(text) is not None
+
+
+FORMS: dict[str, str] = {
+    "digits": "{number}",
+    "tel": "tel:{number}",
+    "sip": "sip:{number}@{domain}",
+    "switching-function": "N<{number}>",
+}
+
+
+def shown_as(form: str, domain: str) -> Callable[[str], str]:
+    """A function that writes numbers in one of the `FORMS`."""
+    template = FORMS[form]
+    return lambda number: template.format(number=number, domain=domain)

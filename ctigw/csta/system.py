@@ -19,9 +19,34 @@ class SystemStatusValue(enum.Enum):
     OVERLOAD_RELIEVED = "overloadRelieved"
 
 
+class StatusFilter(enum.Flag):
+    """Flags of a filter, in the order of the schema.  One that is set keeps that status away."""
+
+    INITIALIZING = enum.auto()
+    ENABLED = enum.auto()
+    NORMAL = enum.auto()
+    MESSAGE_LOST = enum.auto()
+    DISABLED = enum.auto()
+    PARTIALLY_DISABLED = enum.auto()
+    OVERLOAD_IMMINENT = enum.auto()
+    OVERLOAD_REACHED = enum.auto()
+    OVERLOAD_RELIEVED = enum.auto()
+
+
+class RequestTypes(enum.Flag):
+    """What a client registers for."""
+
+    SYSTEM_STATUS = enum.auto()
+    REQUEST_SYSTEM_STATUS = enum.auto()
+    SWITCHING_FUNCTION_CAPS_CHANGED = enum.auto()
+    SWITCHING_FUNCTION_DEVICES_CHANGED = enum.auto()
+
+
 @message
 class RequestSystemStatus:
     """The client asks."""
+
+    sys_stat_register_id: str | None = None
 
 
 @message
@@ -33,9 +58,52 @@ class RequestSystemStatusResponse:
 class SystemStatus:
     """The gateway tells: a request of its own, answered by the client."""
 
+    sys_stat_register_id: str | None = None
     system_status: SystemStatusValue
 
 
 @message
 class SystemStatusResponse:
     pass
+
+
+@message
+class SystemRegister:
+    """The client wants to be told."""
+
+    request_types: RequestTypes
+    requested_status_filter: StatusFilter | None = None
+
+
+@message
+class SystemRegisterResponse:
+    sys_stat_register_id: str
+    actual_status_filter: StatusFilter | None = None
+
+
+@message
+class SystemRegisterCancel:
+    sys_stat_register_id: str
+
+
+@message
+class SystemRegisterCancelResponse:
+    pass
+
+
+@message
+class SystemRegisterAbort:
+    """The gateway ends a registration: a request of its own, which has no answer."""
+
+    sys_stat_register_id: str | None = None
+
+
+@message
+class ChangeSysStatFilter:
+    sys_stat_register_id: str | None = None
+    requested_status_filter: StatusFilter | None = None
+
+
+@message
+class ChangeSysStatFilterResponse:
+    actual_status_filter: StatusFilter | None = None

@@ -72,6 +72,25 @@ class RedirectionDeviceID:
 
 
 @choice
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """A party of a joined call."""
+
+    device_id: str | None = None
+    not_known: Empty | None = None
+    restricted: Empty | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionListItem:
+    """A party's connection in a joined call and, where it had another one, in the call before."""
+
+    new_connection: ConnectionID | None = None
+    old_connection: ConnectionID | None = None
+    endpoint: Endpoint | None = None
+
+
+@choice
 @message
 class CSTAErrorCode:
     """The negative answer: exactly one category (UniversalFailure), its value as text."""

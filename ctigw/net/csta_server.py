@@ -30,12 +30,12 @@ from ctigw.csta.association import (
     Request,
     Unreadable,
 )
+from ctigw.csta.device_id import shown_as
 from ctigw.csta.frame import FrameError, FrameTooLongError
 from ctigw.csta.system import SystemStatus, SystemStatusValue
-from ctigw.csta.types import error_code
+from ctigw.csta.types import answer_namespace, error_code
 from ctigw.errors import Reason
-from ctigw.services.dispatcher import Dispatcher
-from ctigw.services.monitors import Monitors
+from ctigw.services.dispatcher import Dispatcher, Reply
 from ctigw.services.session import Session
 
 log = structlog.get_logger(__name__)
@@ -43,13 +43,16 @@ log = structlog.get_logger(__name__)
 
 @dataclass(slots=True)
 class Serving:
-    """What the connections of one listener share.  ``status`` tells how the gateway is, for greetings."""
+    """What the connections of one listener share.
+
+    ``status`` tells how the gateway is, for greetings; ``ended`` is told of each session that is over.
+    """
 
     dispatcher: Dispatcher
-    monitors: Monitors
     clock: IReactorTime
     limits: Limits
     status: Callable[[], SystemStatusValue]
+    ended: Callable[[Session], None]
     inspect: Inspect | None = None
     counters: Counter[str] = field(default_factory=Counter)
 
@@ -75,7 +78,13 @@ class CstaConnection(Protocol):
     ) -> None:
         self._serving, self._listener, self._closed = serving, listener, closed
         self._association = Association(SERVER_IDS, max_frame=listener.max_frame, inspect=serving.inspect)
-        self._session = Session(self._send_event, peer, listener.service_initiated)
+        self._session = Session(
+            self._send_event,
+            self._ask,
+            peer,
+            service_initiated=listener.service_initiated,
+            show=shown_as(listener.device_id_form, listener.device_id_domain),
+        )
         self._queue: deque[bytes] = deque()
         self._queued = 0
         self._serving_now = 0
@@ -110,7 +119,7 @@ class CstaConnection(Protocol):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._lost = True
         self._queue.clear()
-        self._serving.monitors.end(self._session)
+        self._serving.ended(self._session)
         self._closed(self)
 
     def close(self) -> None:
@@ -158,7 +167,10 @@ class CstaConnection(Protocol):
 
     def _answer(self, response: object, request: Request) -> None:
         self._serving_now -= 1
-        self._respond(request.invoke_id, response, request.namespace)
+        reply = response if isinstance(response, Reply) else Reply(response, ())
+        self._respond(request.invoke_id, reply.response, request.namespace)
+        for message in reply.followed_by:
+            self._tell(message, request.namespace)
 
     def _crashed(self, failure: Failure) -> None:
         """An answer that could not be encoded or written: a bug, and this connection's alone."""
@@ -180,6 +192,22 @@ class CstaConnection(Protocol):
         except FrameTooLongError:
             self._serving.counters["events too long"] += 1
         self._gather()
+
+    def _ask(self, message: object, namespace: str) -> None:
+        """Send a request of the gateway's own; that it is answered is all there is to know."""
+        if self._lost:
+            return
+        try:
+            self._association.request(message, answer_namespace(namespace))
+        except OverflowError:  # a client that answers nothing is told all the same
+            self._serving.counters["requests never answered"] += 1
+            self._association.tell(message, answer_namespace(namespace))
+        self._gather()
+
+    def _tell(self, message: object, namespace: str) -> None:
+        if not self._lost:
+            self._association.tell(message, answer_namespace(namespace))
+            self._gather()
 
     def _gather(self) -> None:
         for frame in self._association.outgoing():
@@ -258,4 +286,6 @@ class CstaFactory(Factory):
 
     def _allowed(self, host: str) -> bool:
         address = ipaddress.ip_address(host)
+        # A listener for both families is given IPv4 clients in IPv6's form.
+        address = getattr(address, "ipv4_mapped", None) or address
         return any(address in network for network in self._networks)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -11,6 +12,7 @@ import structlog
 from ctigw.csta.association import Unreadable
 from ctigw.csta.types import CSTAErrorCode, csta, error_code
 from ctigw.errors import Reason, Refused
+from ctigw.services.access import admitted
 from ctigw.services.session import Session
 
 # A handler gets the session, the request, and the namespace that the request came in.
@@ -18,16 +20,30 @@ Handler = Callable[[Session, Any, str], Awaitable[object]]
 log = structlog.get_logger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A response that requests of the gateway's own follow, on the same connection."""
+
+    response: object
+    followed_by: tuple[object, ...]
+
+
 class Dispatcher:
     """One handler per request type; it answers everything and raises nothing."""
 
     def __init__(self) -> None:
         self._handlers: dict[type, Handler] = {}
+        self._for_strangers: set[type] = set()
         self.counters: Counter[str] = Counter()
 
-    def serve_with(self, handlers: Mapping[type, Handler]) -> None:
-        """Serve the requests of one service group as well."""
+    def serve_with(self, handlers: Mapping[type, Handler], *, strangers: bool = False) -> None:
+        """Serve the requests of one service group as well.
+
+        ``strangers``: also those of clients that have not said who they are.
+        """
         self._handlers |= handlers
+        if strangers:
+            self._for_strangers |= handlers.keys()
 
     @property
     def services(self) -> frozenset[str]:
@@ -35,11 +51,13 @@ class Dispatcher:
         return frozenset(cls.__name__ for cls in self._handlers)
 
     async def serve(self, session: Session, request: object, namespace: str) -> object:
-        """The answer to ``request``: a response, or a CSTAErrorCode."""
+        """The answer to ``request``: a response, a `Reply`, or a CSTAErrorCode."""
         handler = self._handlers.get(type(request))
         if handler is None:
             return self._refusal(Reason.SERVICE_NOT_SUPPORTED)
         try:
+            if type(request) not in self._for_strangers:
+                admitted(session)
             return await handler(session, request, namespace)
         except Refused as refused:
             return self._refusal(refused.reason)

@@ -1,4 +1,4 @@
-"""The books of the switch: lines, calls and their connections, and how what a client names is found in them."""
+"""The books of the switch: lines, calls, connections, and how what a client names is found in them."""
 
 from __future__ import annotations
 
@@ -57,13 +57,15 @@ class Picture:
         device: str | None,
         wanted: frozenset[State],
         nothing: Reason,
+        *,
         otherwise: Reason = Reason.INVALID_CONNECTION_STATE,
+        stranger: Reason = Reason.INVALID_CONNECTION_ID,
     ) -> Connection:
         """The connection that ``call_id``, ``device`` or both name, in one of the ``wanted`` states.
 
         Raises `Refused`: ``nothing`` when the device alone has none such or has left the call,
-        invalidDeviceID for a device that cannot exist, invalidConnectionID for what names none or several,
-        ``otherwise`` for one in another state.
+        ``stranger`` when it never was in that call, invalidConnectionID for what else names none or several,
+        ``otherwise`` for a connection in another state.
         """
         if call_id is None:
             return self._at_device(device or "", wanted, nothing)
@@ -74,8 +76,7 @@ class Picture:
         if found is None and (call_id, device) in self._left:
             raise Refused(nothing)
         if found is None:
-            self.must_exist(device)
-            raise Refused(Reason.INVALID_CONNECTION_ID)
+            raise Refused(stranger if call else Reason.INVALID_CONNECTION_ID)
         if found.state not in wanted:
             raise Refused(otherwise)
         return found

@@ -106,12 +106,11 @@ def _merge(picture: Picture, report: Merge) -> list[AnyEvent]:
         moved.append(Moved(report.other, result.id, ""))
     _inherit(result, primary, report)
     secondary = old_calls[1].id if len(old_calls) > 1 else ""
-    return [
-        CallsJoined(
-            report.kind, result.id, report.device, report.cause,
-            primary.id, secondary, report.other, tuple(moved), states,
-        )  # fmt: skip
-    ]
+    joined = CallsJoined(
+        report.kind, result.id, report.device, report.cause,
+        primary.id, secondary, report.other, tuple(moved), states,
+    )  # fmt: skip
+    return [joined]
 
 
 def _old(report: Merge) -> list[str]:

@@ -56,7 +56,7 @@ for _kind, _sources, _target in TRANSITIONS:
 def _flat() -> dict[tuple[State, Kind], State]:
     return {
         (State[source], kind): State[transition.dest]
-        for kind in Kind
+        for kind, _sources, _target in TRANSITIONS
         for source, transitions in MACHINE.events[kind.value].transitions.items()
         for transition in transitions
         if transition.dest is not None

@@ -1,39 +1,64 @@
-"""The one picture of the PBX: calls, connections and lines, kept true to what the driver reports.
+"""The switch: commands for the driver, and one picture of its PBX, kept true to what the driver reports.
 
-Services ask it to resolve what a client named and to command the driver; observers (monitors, and later the
-presence bridge and the call log) are told each `Event` once it has been applied.
+Services find what a client named in `Switch.picture` and command here; observers (monitors, registrations,
+later the presence bridge) are told each event once the picture has changed.
+
+What the picture allows and the PBX refuses shows that the two disagree: the line is asked for anew.  While
+the link to the PBX is down nothing is commanded; when it is back every line is asked for, observers are
+told `LinkChanged`, and then what has changed meanwhile.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine
-from itertools import count
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from typing import Any, TypeVar
 
 import structlog
 
 from ctigw.errors import Reason, Refused
-from ctigw.switch.driver import Cause, Driver, Kind, Leg, Line, Report, offered
-from ctigw.switch.events import Event
+from ctigw.switch.driver import (
+    AnyReport,
+    Category,
+    Cause,
+    Driver,
+    ForwardRule,
+    Kind,
+    Leg,
+    Line,
+    LineFeatures,
+    Link,
+    Merge,
+    Report,
+    Service,
+    offered,
+)
+from ctigw.switch.events import AnyEvent, CallOver, LinkChanged
 from ctigw.switch.model import Call, Connection
-from ctigw.switch.states import State, WrongStateError, after, route
+from ctigw.switch.picture import Picture
+from ctigw.switch.reports import applied
+from ctigw.switch.states import State, WrongStateError, route
 
 T = TypeVar("T")
-Observer = Callable[[Event], None]
+Observer = Callable[[AnyEvent], None]
 Spawn = Callable[[Coroutine[Any, Any, None]], None]
 Within = Callable[[Awaitable[Any]], Awaitable[Any]]
 
-ANSWERABLE = frozenset({State.ALERTING})
+ANSWERABLE = frozenset({State.ALERTING, State.INITIATED})
+ALERTING = frozenset({State.ALERTING})
 CLEARABLE = frozenset(State) - {State.NULL}
+CONNECTED = frozenset({State.CONNECTED})
+HELD = frozenset({State.HOLD})
+TAKING_PART = frozenset({State.CONNECTED, State.HOLD})
+# In these a line cannot place another call.
 TALKING = frozenset({State.INITIATED, State.CONNECTED})
-# How many (call, device) pairs that are over are remembered, to tell "you have left" from "never was".
-REMEMBERED = 10_000
+# What a PBX says when it sees a connection otherwise than the picture that allowed the command.
+DISAGREEMENTS = frozenset({Reason.INVALID_CONNECTION_ID, Reason.INVALID_CONNECTION_STATE})
 
 log = structlog.get_logger(__name__)
 
 
 class Switch:
-    """The picture of one driver's PBX.
+    """The picture of one driver's PBX, and what it can be told to do.
 
     ``within`` bounds the time that a command may take (raising `Refused`); ``spawn`` runs what nobody
     waits for.
@@ -44,15 +69,15 @@ class Switch:
         self._within, self._spawn = within, spawn
         self.offered = offered(driver)
         self.kinds = driver.kinds()
-        self.lines: dict[str, Line] = dict(driver.lines())
-        self.calls: dict[str, Call] = {}
-        self._by_driver_id: dict[str, Call] = {}
-        self._at: dict[str, dict[str, Connection]] = {}
-        self._left: dict[tuple[str, str], None] = {}
-        self._dialling: set[str] = set()
-        self._ids = count(1)
+        self.picture = Picture(driver.lines(), driver.can_call)
+        # Lines whose call the PBX has accepted or may yet accept, until it is reported there.
+        self._dialling: dict[str, Call | None] = {}
         self._observers: list[Observer] = []
         self._mending: set[str] = set()
+        self._up = driver.linked()
+        # While the picture may be wrong as a whole: the lines still asked for, and what is to be told after.
+        self._recovering: set[str] = set()
+        self._untold: list[AnyEvent] | None = None if self._up else []
         driver.listen(self.apply)
 
     def observe(self, observer: Observer) -> None:
@@ -61,97 +86,163 @@ class Switch:
 
     @property
     def linked(self) -> bool:
-        """Whether the PBX can be reached now."""
-        return self._driver.linked()
+        """Whether the PBX can be commanded now."""
+        return self._up
 
-    # What a client named
+    # What can be called
 
-    def line(self, number: str, unknown: Reason = Reason.INVALID_DEVICE_ID) -> Line:
-        """The line ``number``.  Raises `Refused` (``unknown``) when there is none."""
-        try:
-            return self.lines[number]
-        except KeyError:
-            raise Refused(unknown) from None
+    def can_call(self, number: str, device: str) -> bool:
+        """Whether ``device`` may call ``number`` and the numbering plan has it."""
+        return self._driver.can_call(number, device)
 
-    def connections(self, device: str) -> tuple[Connection, ...]:
-        """The live connections of a line."""
-        return tuple(self._at.get(device, {}).values())
+    def destination(self, number: str, connection: Connection) -> None:
+        """Whether the call of ``connection`` can be sent to ``number``.  Raises `Refused`."""
+        line = self.picture.lines.get(number)
+        taken = number == connection.device or number in connection.call.connections
+        if taken or (line is not None and line.category is not Category.STATION):
+            raise Refused(Reason.INVALID_DESTINATION_DEVICE_OBJECT)
+        if not self.can_call(number, connection.device):
+            raise Refused(Reason.INVALID_DESTINATION)
 
-    def connection(
-        self, call_id: str | None, device: str | None, wanted: frozenset[State], nothing: Reason
-    ) -> Connection:
-        """The connection that ``call_id``, ``device`` or both name, in one of the ``wanted`` states.
+    # Commands: each raises `Refused`
 
-        Raises `Refused`: ``nothing`` when the device alone has none such or has left the call,
-        invalidDeviceID for a device that cannot exist, invalidConnectionID for what names none or several,
-        invalidConnectionState for one in another state.
-        """
-        if call_id is None:
-            return self._at_device(device or "", wanted, nothing)
-        call = self.calls.get(call_id)
-        if device is None:
-            return _only_one(call, wanted)
-        found = call.connections.get(device) if call else None
-        if found is None and (call_id, device) in self._left:
-            raise Refused(nothing)
-        if found is None:
-            known = device in self.lines or self._driver.can_call(device)
-            raise Refused(Reason.INVALID_CONNECTION_ID if known else Reason.INVALID_DEVICE_ID)
-        if found.state not in wanted:
-            raise Refused(Reason.INVALID_CONNECTION_STATE)
-        return found
-
-    def _at_device(self, device: str, wanted: frozenset[State], nothing: Reason) -> Connection:
-        self.line(device)
-        fitting = [c for c in self.connections(device) if c.state in wanted]
-        if not fitting:
-            raise Refused(nothing)
-        if len(fitting) > 1:
-            raise Refused(Reason.INVALID_CONNECTION_ID)
-        return fitting[0]
-
-    # Commands
-
-    async def make_call(self, line: Line, called: str, *, prompt: bool) -> str:
-        """Place a call; gives its id as clients see it.  Raises `Refused`."""
-        busy = any(c.state in TALKING for c in self.connections(line.number))
-        if busy or line.number in self._dialling:
+    async def make_call(self, line: Line, called: str, *, prompt: bool) -> Call:
+        """Place a call, asking for the handset to be lifted first when ``prompt``."""
+        number = line.number
+        if number in self._dialling:
+            self._mend(number)
             raise Refused(Reason.CONNECTED_CALL_EXISTS)
-        if not self._driver.can_call(called):
+        if any(c.state in TALKING for c in self.picture.connections(number)):
+            raise Refused(Reason.CONNECTED_CALL_EXISTS)
+        if not self.can_call(called, number):
             raise Refused(Reason.INVALID_CALLED_DEVICE_ID)
-        call: Call = await self._command(self._place(line.number, called, prompt=prompt))
-        return call.id
+        return await self._obey(self._place(number, called, prompt=prompt), number)
 
     async def _place(self, caller: str, called: str, *, prompt: bool) -> Call:
         """Place the call; ``caller`` is taken until the call is reported there, which is a turn later."""
-        self._dialling.add(caller)
+        self._dialling[caller] = None
         try:
-            call = self._call(await self._driver.make_call(caller, called, prompt=prompt))
+            call = self.picture.call_of(await self._driver.make_call(caller, called, prompt=prompt))
         except BaseException:
-            self._dialling.discard(caller)
+            self._dialling.pop(caller, None)
             raise
         if caller in call.connections:
-            self._dialling.discard(caller)
+            self._dialling.pop(caller, None)
+        else:
+            self._dialling[caller] = call
         return call
 
     async def answer(self, connection: Connection) -> None:
-        """Answer an alerting connection.  Raises `Refused`."""
-        command = self._driver.answer(connection.call.driver_id, connection.device)
-        await self._command(command, gone=Reason.NO_CALL_TO_ANSWER)
+        """Answer an alerting connection, or lift the handset of a prompted one."""
+        await self._at(connection, self._driver.answer, gone=Reason.NO_CALL_TO_ANSWER)
 
     async def clear(self, connection: Connection) -> None:
-        """Take a device out of a call.  Raises `Refused`."""
-        command = self._driver.clear(connection.call.driver_id, connection.device)
-        await self._command(command, gone=Reason.NO_CONNECTION_TO_CLEAR)
+        """Take a device out of a call."""
+        await self._at(connection, self._driver.clear, gone=Reason.NO_CONNECTION_TO_CLEAR)
 
-    async def _command(self, command: Coroutine[Any, Any, T], *, gone: Reason | None = None) -> T:
-        """Have the driver obey.  ``gone``: what a client is told when the connection it named is no more."""
-        if not self._driver.linked():
+    async def clear_call(self, call: Call) -> None:
+        """End a call for everybody."""
+        await self._obey(self._driver.clear_call(call.driver_id), *call.connections)
+
+    async def hold(self, connection: Connection) -> None:
+        """Put a call on hold at a device."""
+        await self._at(connection, self._driver.hold, gone=Reason.NO_ACTIVE_CALL)
+
+    async def retrieve(self, connection: Connection) -> None:
+        """Take a held call back."""
+        await self._at(connection, self._driver.retrieve, gone=Reason.NO_HELD_CALL)
+
+    async def consult(self, connection: Connection, called: str) -> Call:
+        """Hold a call and place another one."""
+        if not self.can_call(called, connection.device):
+            raise Refused(Reason.INVALID_CALLED_DEVICE_ID)
+        gone = Reason.NO_ACTIVE_CALL
+        return self.picture.call_of(await self._at(connection, self._driver.consult, called, gone=gone))
+
+    async def alternate(self, held: Connection, active: Connection) -> None:
+        """Hold the active call and take the held one back."""
+        await self._pair(self._driver.alternate, held, active)
+
+    async def reconnect(self, held: Connection, active: Connection) -> None:
+        """Leave the active call and take the held one back."""
+        await self._pair(self._driver.reconnect, held, active)
+
+    async def transfer(self, held: Connection, active: Connection) -> Call:
+        """Join the other parties of two calls."""
+        _must_join(held, active)
+        return self.picture.call_of(await self._pair(self._driver.transfer, held, active))
+
+    async def conference(self, held: Connection, active: Connection) -> Call:
+        """Join two calls."""
+        _must_join(held, active)
+        return self.picture.call_of(await self._pair(self._driver.conference, held, active))
+
+    async def single_step_transfer(self, connection: Connection, called: str) -> Call:
+        """Replace a device of a call by ``called``."""
+        _must_have_another(connection)
+        self.destination(called, connection)
+        gone = Reason.NO_ACTIVE_CALL
+        driver_id = await self._at(connection, self._driver.single_step_transfer, called, gone=gone)
+        return self.picture.call_of(driver_id)
+
+    async def single_step_conference(
+        self, connection: Connection, joining: str, *, listen_only: bool
+    ) -> Call:
+        """Add ``joining`` to a call."""
+        _must_have_another(connection)
+        self.destination(joining, connection)
+        driver_id, device = connection.call.driver_id, connection.device
+        command = self._driver.single_step_conference(driver_id, device, joining, listen_only=listen_only)
+        return self.picture.call_of(await self._obey(command, device, gone=Reason.NO_ACTIVE_CALL))
+
+    async def deflect(self, connection: Connection, destination: str) -> None:
+        """Send an alerting call elsewhere."""
+        self.destination(destination, connection)
+        await self._at(connection, self._driver.deflect, destination, gone=Reason.NO_CALL_TO_ANSWER)
+
+    async def generate_digits(self, connection: Connection, digits: str) -> None:
+        """Send DTMF digits into a call."""
+        await self._at(connection, self._driver.generate_digits, digits, gone=Reason.NO_ACTIVE_CALL)
+
+    async def set_forwarding(self, line: Line, rule: ForwardRule) -> None:
+        """Forward the calls of a line as ``rule`` says."""
+        to = rule.destination
+        if rule.active and (to == line.number or not self.can_call(to, line.number)):
+            raise Refused(Reason.INVALID_FORWARDING_DESTINATION)
+        await self._obey(self._driver.set_forwarding(line.number, rule))
+
+    async def set_do_not_disturb(self, line: Line, *, on: bool) -> None:
+        """Keep calls away from a line, or let them come again."""
+        await self._obey(self._driver.set_do_not_disturb(line.number, on=on))
+
+    async def features(self, line: Line) -> LineFeatures:
+        """What a line is set to."""
+        return await self._obey(self._driver.features(line.number))
+
+    async def _at(
+        self, connection: Connection, command: Callable[..., Coroutine[Any, Any, T]], *more: str, gone: Reason
+    ) -> T:
+        """Command one connection; ``gone`` is what a client is told when it is no more."""
+        coroutine = command(connection.call.driver_id, connection.device, *more)
+        return await self._obey(coroutine, connection.device, gone=gone)
+
+    async def _pair(
+        self, command: Callable[..., Coroutine[Any, Any, T]], held: Connection, active: Connection
+    ) -> T:
+        """Command the two calls of one device."""
+        coroutine = command(held.call.driver_id, active.call.driver_id, held.device)
+        return await self._obey(coroutine, held.device)
+
+    async def _obey(self, command: Coroutine[Any, Any, T], *devices: str, gone: Reason | None = None) -> T:
+        """Have the driver obey; ``devices`` are those whose picture let the command through."""
+        if not self._up:
             command.close()
             raise Refused(Reason.RESOURCE_OUT_OF_SERVICE)
         try:
             result: T = await self._within(command)
         except Refused as refused:
+            if refused.reason in DISAGREEMENTS:
+                self._mend(*devices)
             if gone is not None and refused.reason is Reason.INVALID_CONNECTION_ID:
                 raise Refused(gone) from None
             raise
@@ -159,121 +250,155 @@ class Switch:
 
     # Reports
 
-    def apply(self, report: Report) -> None:
+    def apply(self, report: AnyReport) -> None:
         """Change the picture as ``report`` says and tell the observers.
 
-        A report that the state table forbids changes nothing: it is logged, and the device is asked for anew.
+        A report that cannot be true changes nothing: it is logged, and the devices are asked for anew.
         """
-        try:
-            event = self._applied(report)
-        except WrongStateError as error:
-            log.warning("report refused", call=report.call, device=report.device, why=str(error))
-            self._mend(report.device)
+        if isinstance(report, Link):
+            self._link(up=report.up)
             return
-        for observer in self._observers:
-            try:
-                observer(event)
-            except Exception:
-                log.exception("observer failed", call=event.call, kind=event.kind.value)
+        try:
+            events = applied(self.picture, report)
+        except WrongStateError as error:
+            log.warning("report refused", report=type(report).__name__, why=str(error))
+            self._mend(*self._concerned(report))
+            return
+        self._no_longer_dialling(report)
+        self._tell(events)
 
-    def _applied(self, report: Report) -> Event:
-        call = self._by_driver_id.get(report.call)
-        connection = call.connections.get(report.device) if call else None
-        state = after(connection.state if connection else State.NULL, report.kind)
-        if call is None:
-            if state is State.NULL:
-                raise WrongStateError(f"{report.kind.value} in no call")
-            call = self._call(report.call)
-        redirected_by = call.redirected_by
-        _learn(call, report)
-        if state is not State.NULL:
-            self._dialling.discard(report.device)
-            connection = connection or self._connect(call, report.device)
-            connection.state = state
-        elif connection is not None:
-            self._disconnect(call, report.device)
-        states = {device: c.state for device, c in call.connections.items()}
-        states[report.device] = state
-        return Event(
-            report.kind, call.id, report.device, report.cause,
-            call.calling, call.called, redirected_by, report.destination, states,
-        )  # fmt: skip
+    def _no_longer_dialling(self, report: AnyReport) -> None:
+        if isinstance(report, Report) and report.device in self._dialling:
+            call = self._dialling[report.device]
+            if call is not None and call.driver_id == report.call:
+                del self._dialling[report.device]
 
-    def _call(self, driver_id: str) -> Call:
-        call = self._by_driver_id.get(driver_id)
-        if call is None:
-            call = Call(str(next(self._ids)), driver_id)
-            self.calls[call.id] = self._by_driver_id[driver_id] = call
-        return call
+    def _concerned(self, report: Any) -> Iterable[str]:
+        """The devices that a report is about, as far as the picture knows them."""
+        if isinstance(report, Merge):
+            for driver_id in (report.primary, report.secondary, report.call):
+                call = self.picture.known(driver_id)
+                yield from call.connections if call else ()
+            yield report.other
+        yield report.device
 
-    def _connect(self, call: Call, device: str) -> Connection:
-        connection = call.connections[device] = Connection(call, device)
-        if device in self.lines:
-            self._at.setdefault(device, {})[call.id] = connection
-        return connection
-
-    def _disconnect(self, call: Call, device: str) -> None:
-        connection = call.connections.pop(device)
-        connection.state = State.NULL
-        here = self._at.get(device)
-        if here is not None:
-            here.pop(call.id, None)
-            if not here:
-                del self._at[device]
-        self._left[call.id, device] = None
-        if len(self._left) > REMEMBERED:
-            del self._left[next(iter(self._left))]
-        if not call.connections:
-            del self.calls[call.id], self._by_driver_id[call.driver_id]
+    def _tell(self, events: Iterable[AnyEvent]) -> None:
+        if self._untold is not None:
+            self._untold.extend(events)
+            return
+        for event in events:
+            for observer in self._observers:
+                try:
+                    observer(event)
+                except Exception:
+                    log.exception("observer failed", event=type(event).__name__)
 
     # Mending
 
-    def _mend(self, device: str) -> None:
-        if device in self.lines and device not in self._mending and "snapshot" in self.offered:
-            self._mending.add(device)
-            self._spawn(self.resynchronise(device))
+    def _mend(self, *devices: str) -> None:
+        for device in devices:
+            known = device in self.picture.lines and device not in self._mending
+            if known and self._driver.linked() and "snapshot" in self.offered:
+                self._mending.add(device)
+                self._spawn(self.resynchronise(device))
 
     async def resynchronise(self, device: str) -> None:
         """Make the picture of ``device`` what the driver says it is; observers see the steps as events."""
         try:
-            legs: tuple[Leg, ...] = await self._command(self._driver.snapshot(device))
+            legs: tuple[Leg, ...] = await self._within(self._driver.snapshot(device))
         except Refused as refused:
             log.warning("no snapshot", device=device, why=str(refused))
             return
         finally:
             self._mending.discard(device)
         truth = {leg.call: leg for leg in legs}
-        for connection in self.connections(device):
+        for connection in self.picture.connections(device):
             if connection.call.driver_id not in truth:
                 self._lead(Leg(connection.call.driver_id, State.NULL.value), device)
         for leg in legs:
             self._lead(leg, device)
+        accepted = self._dialling.pop(device, None)
+        if accepted is not None and not accepted.connections and accepted.id in self.picture.calls:
+            self._over(accepted)
 
     def _lead(self, leg: Leg, device: str) -> None:
         """Walk one connection to the state that the snapshot gives."""
-        call = self._by_driver_id.get(leg.call)
+        call = self.picture.known(leg.call)
         found = call.connections.get(device) if call else None
         start = found.state if found else State.NULL
         for kind in route(start, State(leg.state), caller=device == leg.calling):
             cause = Cause.NORMAL_CLEARING if kind is Kind.CLEAR else Cause.NORMAL
             self.apply(Report(kind, leg.call, device, cause, called=leg.called))
+        if call is not None and not any(party in self.picture.lines for party in call.connections):
+            self._clear_outside(call)
+
+    def _clear_outside(self, call: Call) -> None:
+        """Nobody whose snapshot could be taken is in ``call`` any more: it is over."""
+        for party in tuple(call.connections):
+            self.apply(Report(Kind.CLEAR, call.driver_id, party, Cause.NORMAL_CLEARING))
+
+    def _over(self, call: Call) -> None:
+        """A call that was accepted and has nobody in it will not come."""
+        self.picture.forget(call)
+        self._tell([CallOver(call.id, Cause.NORMAL)])
+
+    # The link
+
+    def _link(self, *, up: bool) -> None:
+        if not up:
+            if self._up:
+                self._tell([LinkChanged(up=False)])
+                self._up, self._untold = False, []
+            self._recovering = set()
+            return
+        log.info("link is back, asking for every line")
+        self._recovering = set(self._refreshed_lines()) if "snapshot" in self.offered else set()
+        recovering = self._recovering
+        for device in tuple(recovering):
+            self._spawn(self._recover(device, recovering))
+        if not recovering:
+            self._recovered()
+
+    def _refreshed_lines(self) -> Iterable[str]:
+        """The stations as they are now; what went out of service or came back meanwhile is told."""
+        for number, line in self._driver.lines().items():
+            self.apply(Service(number, line.in_service))
+            self.picture.lines.setdefault(number, line)
+            if line.category is Category.STATION:
+                yield number
+
+    async def _recover(self, device: str, recovering: set[str]) -> None:
+        """Bring one line up to date; the last one that is brings the link up."""
+        self._mending.add(device)
+        await self.resynchronise(device)
+        recovering.discard(device)
+        if not recovering and recovering is self._recovering and not self._up:
+            self._recovered()
+
+    def _recovered(self) -> None:
+        self._dialling.clear()
+        for call in tuple(self.picture.calls.values()):
+            if not call.connections:
+                self._over(call)
+        untold, self._untold, self._up = self._untold or [], None, True
+        self._tell([LinkChanged(up=True)])
+        self._tell(untold)
 
 
-def _only_one(call: Call | None, wanted: frozenset[State]) -> Connection:
-    """The one connection of ``call`` in a ``wanted`` state."""
-    if call is None:
-        raise Refused(Reason.INVALID_CONNECTION_ID)
-    fitting = [c for c in call.connections.values() if c.state in wanted]
-    if len(fitting) != 1:
-        raise Refused(Reason.INVALID_CONNECTION_ID if fitting else Reason.INVALID_CONNECTION_STATE)
-    return fitting[0]
+def _others(connection: Connection) -> list[State]:
+    """What the other parties of a connection's call do."""
+    return [c.state for c in connection.call.connections.values() if c is not connection]
 
 
-def _learn(call: Call, report: Report) -> None:
-    """Keep what a report tells of the call as a whole."""
-    if report.kind in (Kind.INITIATE, Kind.ORIGINATE):
-        call.calling = report.device
-    if report.called:
-        call.called = report.called
-    if report.kind is Kind.DIVERT:
-        call.redirected_by = report.device
+def _must_have_another(connection: Connection) -> None:
+    """There must be somebody else taking part in the call."""
+    if not TAKING_PART.intersection(_others(connection)):
+        raise Refused(Reason.INVALID_CONNECTION_STATE)
+
+
+def _must_join(held: Connection, active: Connection) -> None:
+    """There must be somebody to talk to in the held call, and nobody in the other who cannot be had."""
+    _must_have_another(held)
+    others = _others(active)
+    if not others or State.FAIL in others:
+        raise Refused(Reason.INVALID_CONNECTION_STATE)
