@@ -283,7 +283,8 @@ def _flags(cls: type[enum.Flag]) -> tuple[Callable[[Element, str], Any], Callabl
 
 
 def _leaves(element: Element) -> Elements:
-    return Elements((_local(node), (node.text or "").strip()) for node in element.iter() if len(node) == 0)
+    leaves = (node for node in element.iterdescendants() if len(node) == 0)
+    return Elements((_local(node), (node.text or "").strip()) for node in leaves)
 
 
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}

@@ -291,7 +291,7 @@ class Switch:
                 try:
                     observer(event)
                 except Exception:
-                    log.exception("observer failed", event=type(event).__name__)
+                    log.exception("observer failed", told=type(event).__name__)
 
     # Mending
 

@@ -108,7 +108,7 @@ def test_events_for_programs(demo: str) -> None:
 def test_status_and_features(demo: str) -> None:
     assert ctigw("status", at=demo).stdout == "normal\n"
     listed = ctigw("features", at=demo).stdout.splitlines()
-    assert "  makeCall  (autoOriginatePrompt, autoOriginateDoNotPrompt)" in listed
+    assert "  makeCall  (null, autoOriginatePrompt, autoOriginateDoNotPrompt, supportsPrompting)" in listed
     told = json.loads(ctigw("features", "--json", at=demo).stdout)
     assert told["supportedServices"]["monitoringServList"]["monitorStop"] == {}
     assert ctigw("features", "--xml", at=demo).stdout.startswith(f'<GetCSTAFeaturesResponse xmlns="{ED3}">')

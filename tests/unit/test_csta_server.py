@@ -296,7 +296,7 @@ def test_a_connection_that_ends_leaves_nothing() -> None:
     bench.turn()
     assert len(client.writes) == written
     assert (len(bench.gateway.monitors), bench.factory.connections) == (0, 0)
-    assert len(bench.gateway.switch.calls) == 1
+    assert len(bench.gateway.switch.picture.calls) == 1
 
 
 def test_a_factory_that_closes_sends_what_there_is_to_send() -> None:
