@@ -61,8 +61,16 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True):
     registrations_per_session: Positive = 16
     # Requests of one connection that wait for the PBX; clients wait for answers long before.
     requests_in_hand: Positive = 1_000
-    # Bytes waiting for a client that does not read; at the bound it is closed.
+    # Requests of one connection in a second: far more than phones make, less than what would starve others.
+    requests_per_second: Positive = 10_000
+    # Bytes waiting for a client that does not read; beyond them its events are dropped, and it is told later.
     send_queue: Positive = 4 * 1024 * 1024
+    # A client that has read nothing for so long after that is closed: it is more likely dead than slow.
+    send_queue_seconds: Seconds = 60.0
+    # Seconds that an application session lasts unless it is reset: what clients ask for, within these.
+    # Some ask for a minute and never reset; they may need a longer shortest.
+    session_shortest: Positive = 60
+    session_longest: Positive = 86_400
     # A command without an answer from the PBX for so long is answered resourceBusy (clients wait 5 to 10 s).
     command_seconds: Seconds = 5.0
 

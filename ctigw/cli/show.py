@@ -68,7 +68,7 @@ def as_dict(value: Any) -> Any:
     if value is EMPTY:
         return {}
     if isinstance(value, enum.Flag):
-        return [camel_case((flag.name or "").lower()) for flag in value]
+        return {camel_case((flag.name or "").lower()): True for flag in value}
     if isinstance(value, enum.Enum):
         return value.value
     if isinstance(value, tuple):

@@ -110,7 +110,7 @@ def test_status_and_features(demo: str) -> None:
     listed = ctigw("features", at=demo).stdout.splitlines()
     assert "  makeCall  (null, autoOriginatePrompt, autoOriginateDoNotPrompt, supportsPrompting)" in listed
     told = json.loads(ctigw("features", "--json", at=demo).stdout)
-    assert told["supportedServices"]["monitoringServList"]["monitorStop"] == {}
+    assert told["supportedServices"]["monitoringServList"]["changeMonitorFilter"] == {}
     assert ctigw("features", "--xml", at=demo).stdout.startswith(f'<GetCSTAFeaturesResponse xmlns="{ED3}">')
 
 

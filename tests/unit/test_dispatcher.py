@@ -18,7 +18,7 @@ STOP = MonitorStop(monitor_cross_ref_id="1")
 
 
 def session() -> Session:
-    return Session(lambda _message, _namespace: None, lambda _message, _namespace: None, "peer")
+    return Session(*[lambda _message, _namespace: None] * 3, peer="peer")
 
 
 def answer_of(dispatcher: Dispatcher, request: object) -> Any:

@@ -31,7 +31,7 @@ class Bench:
         def asked(message: Any, namespace: str) -> None:
             self.asked.append((name, message, namespace))
 
-        return Session(told, asked, name, service_initiated=service_initiated)
+        return Session(told, asked, asked, name, service_initiated=service_initiated)
 
     def ask(self, session: Session, request: object, namespace: str = "ns") -> Any:
         results: list[Any] = []
