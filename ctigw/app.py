@@ -18,19 +18,24 @@ from twisted.internet.defer import maybeDeferred
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IReactorTime
+from twisted.internet.protocol import Factory
 from twisted.internet.task import Clock
 
 from ctigw.config import Config, ConfigError, Listener, with_key
+from ctigw.csta.system import SystemStatusValue
 from ctigw.csta.validation import validator
 from ctigw.net.background import spawn, within
 from ctigw.net.csta_server import CstaFactory, Serving, logging_inspector
+from ctigw.net.tls import secured
+from ctigw.patterns import matcher
+from ctigw.services.application_sessions import ApplicationSessions, Verify
 from ctigw.services.associated import associated
 from ctigw.services.call_control import CallControl
 from ctigw.services.capability import capability
 from ctigw.services.dispatcher import Dispatcher
 from ctigw.services.logical import logical
 from ctigw.services.monitors import Monitors
-from ctigw.services.session import Session
+from ctigw.services.session import EVERYTHING, Rights, Session
 from ctigw.services.snapshot import snapshot
 from ctigw.services.system import Registrations, status
 from ctigw.store.database import Database, DatabaseError
@@ -52,13 +57,34 @@ class Gateway:
     switch: Switch
     monitors: Monitors
     registrations: Registrations
+    applications: ApplicationSessions
     dispatcher: Dispatcher
     counters: Counter[str]
 
-    def ended(self, session: Session) -> None:
-        """Let go of everything that a session held."""
+    def gone(self, session: Session) -> None:
+        """A client is gone: let go of everything that it held."""
+        session.closed = True
+        self.applications.end(session)
         self.monitors.end(session)
         self.registrations.end(session)
+
+    def shut_down(self) -> None:
+        """Tell everybody who wants to know that the gateway goes down."""
+        self.registrations.tell(SystemStatusValue.DISABLED)
+        self.applications.terminate()
+
+    def _rights(self, listener: Listener) -> Rights | None:
+        """Those of the clients of a listener that have not said who they are; None: they must."""
+        if listener.authentication in ("session", "certificate"):
+            return None
+        return self._certified(listener.application) if listener.application else EVERYTHING
+
+    def _certified(self, name: str) -> Rights | None:
+        """The rights of the application that the configuration calls ``name``."""
+        for application in self.config.application:
+            if application.name == name:
+                return Rights(name, matcher(application.monitor), matcher(application.control))
+        return None
 
     def factory(self, listener: Listener) -> CstaFactory:
         """What accepts the clients of ``listener``."""
@@ -70,22 +96,39 @@ class Gateway:
             clock=self.clock,
             limits=self.config.limits,
             status=lambda: status(self.switch),
-            ended=self.ended,
+            ended=self.gone,
+            rights=self._rights(listener),
+            certified=self._certified,
             inspect=inspect,
             counters=self.counters,
         )
         return CstaFactory(serving, listener)
 
 
-def gateway(config: Config, driver: Driver, clock: IReactorTime) -> Gateway:
-    """A gateway before ``driver``'s PBX, on ``clock``."""
+async def nobody(_name: str, _password: str) -> Rights | None:
+    """Who clients are where nobody is known."""
+    return None
+
+
+def gateway(config: Config, driver: Driver, clock: IReactorTime, verify: Verify = nobody) -> Gateway:
+    """A gateway before ``driver``'s PBX, on ``clock``; ``verify`` says who clients are."""
     limits = config.limits
     switch = Switch(driver, within=within(clock, limits.command_seconds), spawn=spawn)
     monitors = Monitors(
         switch, per_session=limits.monitors_per_session, per_device=limits.monitors_per_device
     )
     registrations = Registrations(switch, per_session=limits.registrations_per_session)
+
+    def over(session: Session) -> None:
+        """Who is nobody any more watches nothing."""
+        monitors.end(session)
+        registrations.end(session)
+
+    applications = ApplicationSessions(
+        clock, verify, over, shortest=limits.session_shortest, longest=limits.session_longest
+    )
     dispatcher = Dispatcher()
+    dispatcher.serve_with(applications.handlers(), strangers=True)
     dispatcher.serve_with(CallControl(switch).handlers())
     dispatcher.serve_with(associated(switch))
     dispatcher.serve_with(logical(switch))
@@ -93,7 +136,17 @@ def gateway(config: Config, driver: Driver, clock: IReactorTime) -> Gateway:
     dispatcher.serve_with(snapshot(switch))
     dispatcher.serve_with(registrations.handlers())
     dispatcher.serve_with(capability(dispatcher, switch))
-    return Gateway(config, clock, driver, switch, monitors, registrations, dispatcher, Counter())
+    return Gateway(
+        config=config,
+        clock=clock,
+        driver=driver,
+        switch=switch,
+        monitors=monitors,
+        registrations=registrations,
+        applications=applications,
+        dispatcher=dispatcher,
+        counters=Counter(),
+    )
 
 
 @dataclass(slots=True)
@@ -105,7 +158,7 @@ class Running:
     _ending: AsyncExitStack
 
     async def stop(self) -> None:
-        """Close the listeners, then the clients, then the PBX, then the database."""
+        """Stop the PBX, close the listeners, tell the clients and close them, then the database."""
         await self._ending.aclose()
 
 
@@ -120,9 +173,11 @@ async def start(config: Config, data: Path, reactor: Any) -> Running:
         driver = _driver(config, reactor, LineMemory(database))
         joined = gateway(config, driver, reactor)
         addresses = []
-        for index, listener in enumerate(config.listeners):
-            factory = joined.factory(listener)
+        factories = [joined.factory(listener) for listener in config.listeners]
+        for factory in factories:
             ending.callback(factory.close)
+        ending.callback(joined.shut_down)
+        for index, (listener, factory) in enumerate(zip(config.listeners, factories, strict=True)):
             port = await _listen(index, listener, factory, reactor)
             ending.push_async_callback(maybeDeferred, port.stopListening)
             addresses.append(port.getHost())
@@ -137,6 +192,8 @@ def check(config: Config) -> None:
     clock = Clock()
     for index, listener in enumerate(config.listeners):
         _endpoint(index, listener, clock)
+        with _blaming(f"listeners[{index}].tls_certificate"):
+            secured(listener, Factory())
     with _blaming("store.url"):
         make_url(config.store.url or "sqlite://")
     _driver(config, clock, _NothingSaved())
@@ -189,5 +246,7 @@ def _endpoint(index: int, listener: Listener, reactor: Any) -> Any:
 
 async def _listen(index: int, listener: Listener, factory: CstaFactory, reactor: Any) -> Any:
     endpoint = _endpoint(index, listener, reactor)
+    with _blaming(f"listeners[{index}].tls_certificate"):
+        protected = secured(listener, factory)
     with _blaming(f"listeners[{index}].endpoint", CannotListenError):
-        return await endpoint.listen(factory)
+        return await endpoint.listen(protected)

@@ -15,7 +15,14 @@ from typing import Any
 
 import structlog
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IAddress, IDelayedCall, IPushProducer, IReactorTime, ITCPTransport
+from twisted.internet.interfaces import (
+    IAddress,
+    IDelayedCall,
+    IHandshakeListener,
+    IPushProducer,
+    IReactorTime,
+    ITCPTransport,
+)
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -50,6 +57,7 @@ class Serving:
 
     ``status`` tells how the gateway is, for greetings; ``ended`` is told of each session that is over.
     ``rights``: those of a client that has not said who it is; None: it must.
+    ``certified`` gives the rights of a client whose certificate names it so; None: nobody is called that.
     """
 
     dispatcher: Dispatcher
@@ -58,6 +66,7 @@ class Serving:
     status: Callable[[], SystemStatusValue]
     ended: Callable[[Session], None]
     rights: Rights | None = EVERYTHING
+    certified: Callable[[str], Rights | None] = lambda _name: None
     inspect: Inspect | None = None
     counters: Counter[str] = field(default_factory=Counter)
 
@@ -94,7 +103,7 @@ class Rate:
         return True
 
 
-@implementer(IPushProducer)
+@implementer(IPushProducer, IHandshakeListener)
 class CstaConnection(Protocol):
     """One client's connection."""
 
@@ -135,6 +144,18 @@ class CstaConnection(Protocol):
             self._association.request(SystemStatus(system_status=self._serving.status()))
             self._gather()
             self._flush()
+
+    def handshakeCompleted(self) -> None:
+        """Twisted's word that TLS is up: nothing of the client has been read before."""
+        if self._listener.authentication != "certificate":
+            return
+        name = self._transport.getPeerCertificate().get_subject().CN or ""
+        rights = self._serving.certified(name)
+        if rights is None:
+            log.warning("certificate of nobody, closing", peer=self._session.peer, name=name)
+            self._transport.loseConnection()
+            return
+        self._session.listener_rights = self._session.rights = rights
 
     def dataReceived(self, data: bytes) -> None:
         self._reading = True

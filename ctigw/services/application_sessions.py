@@ -103,7 +103,7 @@ class ApplicationSessions:
     async def _start(
         self, session: Session, request: StartApplicationSession, _namespace: str
     ) -> StartApplicationSessionPosResponse | StartApplicationSessionNegResponse:
-        if session.application is not None:
+        if session in self._open:
             return _refused(StartError.MAX_NUMBER_SESSIONS)
         name, password = credentials(request.application_info.application_specific_info or Elements())
         rights = session.listener_rights
@@ -113,8 +113,10 @@ class ApplicationSessions:
                 return _refused(StartError.SERVER_RESOURCES_BUSY)
             rights = await self._verify(name, password)
             self._patience.learn(rights is not None, *keys)
-        if rights is None or session.application is not None or session.closed:
+        if rights is None:
             return _refused(StartError.INVALID_APPLICATION_INFO)
+        if session in self._open or session.closed:  # while its password was looked at
+            return _refused(StartError.MAX_NUMBER_SESSIONS)
         session.rights = rights
         duration = self._duration(request.requested_session_duration)
         session_id = str(next(self._ids))

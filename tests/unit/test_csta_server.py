@@ -23,7 +23,10 @@ STATUS = "<RequestSystemStatus/>"
 MAKE_CALL = (
     "<MakeCall><callingDevice>{}</callingDevice><calledDirectoryNumber>{}</calledDirectoryNumber></MakeCall>"
 )
-CLEAR = "<ClearConnection><connectionToBeCleared><deviceID>{}</deviceID></connectionToBeCleared></ClearConnection>"
+CLEAR = (
+    "<ClearConnection><connectionToBeCleared><deviceID>{}</deviceID></connectionToBeCleared>"
+    "</ClearConnection>"
+)
 MONITOR = "<MonitorStart><monitorObject><deviceObject>{}</deviceObject></monitorObject></MonitorStart>"
 
 
