@@ -1,10 +1,11 @@
-"""The command line: the gateway itself (`serve`), and a client of one (`client`)."""
+"""The command line: the gateway itself (`serve`), and a client of one (`client`, `phone`)."""
 
 from __future__ import annotations
 
 import click
 
-from ctigw.cli.client import answer, call, features, hangup, monitor, status
+from ctigw.cli.client import features, monitor, status
+from ctigw.cli.phone import PHONE
 from ctigw.cli.serve import check, demo, run
 
 
@@ -14,5 +15,5 @@ def main() -> None:
     """A CTI gateway: CSTA XML over TCP in front of a PBX, and a PBX to try it with."""
 
 
-for command in (demo, run, check, monitor, call, answer, hangup, status, features):
+for command in (demo, run, check, monitor, status, features, *PHONE):
     main.add_command(command)

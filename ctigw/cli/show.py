@@ -13,6 +13,8 @@ import click
 
 from ctigw.csta import associated, events, logical
 from ctigw.csta.capability import GetCSTAFeaturesResponse
+from ctigw.csta.logical import GetForwardingResponse
+from ctigw.csta.snapshot import SnapshotDeviceResponse
 from ctigw.csta.types import ConnectionID, ConnectionListItem, csta
 from ctigw.xml import EMPTY, camel_case
 
@@ -53,6 +55,29 @@ def features(message: GetCSTAFeaturesResponse, form: str | None) -> str:
                 said = ", ".join(flags)
                 lines.append(f"  {name}" + (f"  ({said})" if said else ""))
     return "\n".join(lines)
+
+
+def forwardings(message: GetForwardingResponse) -> str:
+    """The forwardings of a line: one on each line of text."""
+    lines = []
+    for item in message.forwarding_list:
+        kind = item.forwarding_type.value if item.forwarding_type else "forwarding"
+        rings = f" after {item.ring_count} rings" if item.ring_count else ""
+        lines.append(f"{kind:<18} {'on ' if item.forward_status else 'off'}  {item.forward_dn}{rings}")
+    return "\n".join(lines) or "none"
+
+
+def snapshot(message: SnapshotDeviceResponse) -> str:
+    """The calls of a line: its own state first, then those of the others."""
+    data = message.cross_ref_id_or_snapshot_data.snapshot_data
+    lines = []
+    for info in data.snapshot_device_response_info if data else ():
+        states = info.local_call_state.compound_call_state
+        told = [state.value for state in states.local_connection_state] if states else ["?"]
+        lines.append(
+            f"call {info.connection_identifier.call_id}: {told[0]}; others: {', '.join(told[1:]) or '-'}"
+        )
+    return "\n".join(lines) or "no call"
 
 
 def xml(message: object) -> str:

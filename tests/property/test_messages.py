@@ -72,9 +72,10 @@ def values(hint: Any, text: Text, known: Known) -> st.SearchStrategy[Any]:
 
 
 def members(hint: Any) -> st.SearchStrategy[Any]:
-    """Any value of an enumeration, any set of flags; nothing is written of free content."""
+    """Any value of an enumeration, any set of flags, any content where any is allowed."""
     if hint is Elements:
-        return st.just(Elements())
+        names = st.text("abcdefgh", min_size=1, max_size=8)
+        return st.lists(st.tuples(names, anything), max_size=3).map(Elements)
     if issubclass(hint, enum.Flag):
         flags = st.sets(st.sampled_from(list(hint)))
         return flags.map(lambda some: functools.reduce(operator.or_, some, hint(0)))
