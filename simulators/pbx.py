@@ -97,6 +97,9 @@ class Pbx(Driver):
     def linked(self) -> bool:
         return self._link_back is None
 
+    def kinds(self) -> frozenset[Kind]:
+        return frozenset(Kind) - {Kind.QUEUE}  # a line is free, busy or forwarded: nobody waits in a queue
+
     def line_features(self, number: str) -> LineFeatures:
         """The features of a line as they are now; KeyError when there is no such line."""
         return self._features[number]
