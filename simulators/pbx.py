@@ -422,8 +422,12 @@ class Pbx(Driver):
 
 
 def _must_join(first: Call, second: Call, device: str) -> None:
-    """There must be somebody to talk to in the one call, and nobody that cannot be had in the other."""
+    """There must be somebody to talk to in the one call, and nobody that cannot be had in the other.
+
+    Nor can anybody be in both: a party has one connection in a call.
+    """
     waiting = [party for party in first.taking_part if party != device]
     others = [phase for party, phase in second.parties.items() if party != device]
-    if not waiting or not others or Phase.FAILED in others:
+    twice = any(party in first.parties for party in second.parties if party != device)
+    if not waiting or not others or Phase.FAILED in others or twice:
         raise Refused(Reason.INVALID_CONNECTION_STATE)
