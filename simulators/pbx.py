@@ -97,6 +97,9 @@ class Pbx(Driver):
     def linked(self) -> bool:
         return self._link_back is None
 
+    def kinds(self) -> frozenset[Kind]:
+        return frozenset(Kind) - {Kind.QUEUE}  # a line is free, busy or forwarded: nobody waits in a queue
+
     def line_features(self, number: str) -> LineFeatures:
         """The features of a line as they are now; KeyError when there is no such line."""
         return self._features[number]
@@ -419,8 +422,12 @@ class Pbx(Driver):
 
 
 def _must_join(first: Call, second: Call, device: str) -> None:
-    """There must be somebody to talk to in the one call, and nobody that cannot be had in the other."""
+    """There must be somebody to talk to in the one call, and nobody that cannot be had in the other.
+
+    Nor can anybody be in both: a party has one connection in a call.
+    """
     waiting = [party for party in first.taking_part if party != device]
     others = [phase for party, phase in second.parties.items() if party != device]
-    if not waiting or not others or Phase.FAILED in others:
+    twice = any(party in first.parties for party in second.parties if party != device)
+    if not waiting or not others or Phase.FAILED in others or twice:
         raise Refused(Reason.INVALID_CONNECTION_STATE)
