@@ -282,6 +282,8 @@ class Pbx(Driver):
             self._must_be_callable(device, rule.destination, Reason.INVALID_FORWARDING_DESTINATION)
             if self._leads_back(device, rule):
                 raise Refused(Reason.INVALID_FORWARDING_DESTINATION)
+        elif all(kept.when is not rule.when for kept in self._features[device].forwarding):
+            return  # there is nothing to switch off
         await self._change(device, with_rule(self._features[device], rule), Forwarded(device, rule))
 
     async def set_do_not_disturb(self, device: str, *, on: bool) -> None:
