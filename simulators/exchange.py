@@ -9,7 +9,8 @@ Choices that a PBX is free to make:
 * A line out of service fails before its forwardings are looked at; forwarding everything wins over do not
   disturb, and do not disturb over busy.  What is set while a phone rings does not touch that call.
 * A connection that failed at a called line takes none of its appearances.
-* A line talks in one call at a time: answering or retrieving another puts the one it talks in on hold.
+* A line talks in one call at a time: placing, answering or retrieving another puts the one it talks in on
+  hold.
 * Two calls that are joined get a new id; a single step keeps the id of its call.
 * A single step to a line that cannot ring comes to nothing, and the call stays as it was.
 * Whoever is left alone in a call is cleared; alone before anybody answered, it hears a tone first.
@@ -116,8 +117,11 @@ class Exchange:
         if caller not in self._behaviours:  # an outside party: its own exchange tells nobody how it dialled
             self._originate(call, Cause.NEW_CALL)
             return call
+        prompts = prompt and not self._behaviours[caller].lifts
+        if not prompts:
+            self._hold_others(call, caller)
         self._tell(Kind.INITIATE, call, caller, Cause.MAKE_CALL, called=dialled)
-        if prompt and not self._behaviours[caller].lifts:
+        if prompts:
             self._put(call, caller, Phase.PROMPTED)
             self._later(call, caller, self._limits.no_answer, self._given_up)
         else:
@@ -156,7 +160,7 @@ class Exchange:
         forwards_all = self._destination(call, number, Forwarding.IMMEDIATE) is not None
         busy = phone.busy or self.taken(number) >= self._limits.appearances
         hindrances = (
-            (number == call.caller, Hindrance(Cause.BUSY)),
+            (number in call.parties, Hindrance(Cause.BUSY)),
             (not phone.in_service, Hindrance(Cause.DEST_OUT_OF_ORDER)),
             (forwards_all, Hindrance(Cause.DEST_NOT_OBTAINABLE, Forwarding.IMMEDIATE)),
             (
@@ -228,12 +232,13 @@ class Exchange:
     def lift(self, call: Call, device: str) -> None:
         """The handset of a prompting phone is lifted: the call is placed."""
         call.stop_timers(device)
+        self._hold_others(call, device)
         self._originate(call, Cause.NEW_CALL)
 
     def answered(self, call: Call, device: str) -> None:
         """A ringing phone is answered."""
         call.stop_timers(device)
-        call.stop_timers("")
+        self._stop_tone(call)
         self._hold_others(call, device)
         self._put(call, device, Phase.TALKING)
         self._tell(Kind.ESTABLISH, call, device, Cause.NORMAL)
@@ -313,11 +318,15 @@ class Exchange:
         call.stop_timers("")
         self._later(call, "", self._limits.tone, self._tone_over)
 
+    def _stop_tone(self, call: Call) -> None:
+        """Nobody listens to a tone who has somebody to talk to; what failed is cleared in its time still."""
+        if Phase.FAILED not in call.parties.values():
+            call.stop_timers("")
+
     def _tone_over(self, call: Call, _of: str) -> None:
         call.stop_timers("")
-        failed = [party for party, phase in call.parties.items() if phase is Phase.FAILED]
-        if len(call.taking_part) > 1:  # a conference goes on without the one who could not be had
-            for party in failed:
+        if len(call.taking_part) > 1 or call.ringing:  # it goes on without the one who could not be had
+            for party in [party for party, phase in call.parties.items() if phase is Phase.FAILED]:
                 self._dropped(call, party)
         else:
             self._end(call, list(reversed(call.parties)))  # the caller last: it heard the tone to the end
@@ -405,6 +414,7 @@ class Exchange:
             del self.calls[call.id]
         merged.caller = self._caller_after(held, merged)
         merged.tried = held.tried | active.tried
+        self._stop_tone(merged)
         return merged
 
     def _caller_after(self, before: Call, merged: Call) -> str:
@@ -412,7 +422,6 @@ class Exchange:
         return before.caller if before.caller in merged.parties else next(iter(merged.parties))
 
     def _move_timers(self, call: Call, merged: Call) -> None:
-        call.stop_timers("")  # nobody listens to a tone who has somebody to talk to
         for party, timers in tuple(call.timers.items()):
             for timer in timers:
                 if timer.delayed.active():

@@ -32,7 +32,15 @@ from ctigw.switch.driver import (
     Report,
     Service,
 )
-from simulators.behaviours import Limits, PhoneSettings, behaviour, behaviours_of, demo_phones, with_rule
+from simulators.behaviours import (
+    BEHAVIOURS,
+    Limits,
+    PhoneSettings,
+    behaviour,
+    behaviours_of,
+    demo_phones,
+    with_rule,
+)
 from simulators.calls import Call, Phase
 from simulators.exchange import TRUNK, Exchange
 from simulators.outbox import Outbox
@@ -91,8 +99,7 @@ class Pbx(Driver):
         return lines | {TRUNK: Line(TRUNK, category=Category.NETWORK_INTERFACE)}
 
     def can_call(self, number: str, device: str = "") -> bool:
-        barred = self._barred.get(device, ())
-        return self._exchange.can_reach(number) and not number.startswith(barred or ("?",))
+        return self._exchange.can_reach(number) and not number.startswith(self._barred.get(device, ()))
 
     def linked(self) -> bool:
         return self._link_back is None
@@ -146,8 +153,6 @@ class Pbx(Driver):
 
     def behaviour_names(self) -> Mapping[str, str]:
         """The present behaviour of every line, by its name."""
-        from simulators.behaviours import BEHAVIOURS
-
         names = {value: name for name, value in BEHAVIOURS.items()}
         return {number: names[value] for number, value in self._behaviours.items()}
 
@@ -179,14 +184,14 @@ class Pbx(Driver):
         """Lose the link to the gateway, for as long as the PBX is set to, or for ``seconds``."""
         if self._link_back is not None:
             return
-        self._outbox.stop()  # what was not told yet is never told
+        self._outbox.stop()  # what was not told yet is never told, a snapshot that is waited for neither
+        self._put(Link(up=False))
         down = self._limits.link_lost if seconds is None else seconds
         self._link_back = self._clock.callLater(down, self._link_is_back)
-        self._report(Link(up=False))
 
     def _link_is_back(self) -> None:
         self._link_back = None
-        self._report(Link(up=True))
+        self._put(Link(up=True))
 
     # Commands
 
@@ -209,6 +214,7 @@ class Pbx(Driver):
         self._exchange.hang_up(self._find(call, device), device)
 
     async def clear_call(self, call: str) -> None:
+        self._must_be_linked()
         self._exchange.clear_call(self._call(call))
 
     async def hold(self, call: str, device: str) -> None:
@@ -241,14 +247,12 @@ class Pbx(Driver):
 
     async def transfer(self, held: str, active: str, device: str) -> str:
         first, second = await self._pair(held, active, device)
-        _must_join(first, second, device)
+        self._must_join(first, second, device, staying=0)
         return self._exchange.transfer(first, second, device).id
 
     async def conference(self, held: str, active: str, device: str) -> str:
         first, second = await self._pair(held, active, device)
-        _must_join(first, second, device)
-        if len(first.parties | second.parties) > self._limits.conference:
-            raise Refused(Reason.CONFERENCE_MEMBER_LIMIT_EXCEEDED)
+        self._must_join(first, second, device, staying=1)
         return self._exchange.conference(first, second, device).id
 
     async def single_step_transfer(self, call: str, device: str, called: str) -> str:
@@ -285,6 +289,8 @@ class Pbx(Driver):
             self._must_be_callable(device, rule.destination, Reason.INVALID_FORWARDING_DESTINATION)
             if self._leads_back(device, rule):
                 raise Refused(Reason.INVALID_FORWARDING_DESTINATION)
+        elif all(kept.when is not rule.when for kept in self._features[device].forwarding):
+            return  # there is nothing to switch off
         await self._change(device, with_rule(self._features[device], rule), Forwarded(device, rule))
 
     async def set_do_not_disturb(self, device: str, *, on: bool) -> None:
@@ -300,6 +306,7 @@ class Pbx(Driver):
 
     async def snapshot(self, device: str) -> tuple[Leg, ...]:
         self._must_be_line(device)
+        self._must_be_linked()
         # Taken now and handed over behind the reports that led to it: later reports come after it.
         picture = tuple(
             Leg(call.id, call.parties[device].value, call.caller, call.dialled)
@@ -315,6 +322,7 @@ class Pbx(Driver):
         """Take the time that the commanded phone takes; parties outside take none."""
         phone = self._behaviours.get(device)
         if phone is None:
+            self._must_be_linked()
             return
         if phone.drops_link:
             self.drop_link()
@@ -326,8 +334,7 @@ class Pbx(Driver):
                 await deferLater(self._clock, phone.reaction)
             finally:
                 self._reacting -= 1
-        if not self.linked():
-            raise Refused(Reason.RESOURCE_OUT_OF_SERVICE)
+        self._must_be_linked()
         if not self._behaviours[device].in_service:
             raise Refused(broken)
 
@@ -350,6 +357,10 @@ class Pbx(Driver):
         self._must_be_new(live, number)
         return live
 
+    def _must_be_linked(self) -> None:
+        if not self.linked():
+            raise Refused(Reason.RESOURCE_OUT_OF_SERVICE)
+
     def _must_be_line(self, device: str, otherwise: Reason = Reason.INVALID_DEVICE_ID) -> None:
         if device not in self._behaviours:
             raise Refused(otherwise)
@@ -371,6 +382,21 @@ class Pbx(Driver):
     def _must_be_new(self, call: Call, number: str) -> None:
         if number in call.parties:
             raise Refused(Reason.INVALID_DESTINATION_DEVICE_OBJECT)
+
+    def _must_join(self, first: Call, second: Call, device: str, *, staying: int) -> None:
+        """There must be somebody to talk to in the one call, and nobody that cannot be had in the other.
+
+        ``staying``: 1 when ``device`` will be in the joined call.
+        """
+        waiting = [party for party in first.taking_part if party != device]
+        others = [phase for party, phase in second.parties.items() if party != device]
+        if not waiting or not others or Phase.FAILED in others:
+            raise Refused(Reason.INVALID_CONNECTION_STATE)
+        joined = first.parties.keys() | second.parties.keys()
+        if len(joined) < len(first.parties) + len(second.parties) - 1:  # somebody else is in both
+            raise Refused(Reason.INVALID_DESTINATION_DEVICE_OBJECT)
+        if len(joined) - 1 + staying > self._limits.conference:
+            raise Refused(Reason.CONFERENCE_MEMBER_LIMIT_EXCEEDED)
 
     def _call(self, call: str) -> Call:
         if call not in self._exchange.calls:
@@ -413,21 +439,11 @@ class Pbx(Driver):
     def _tell(self, report: AnyReport) -> None:
         if not self.linked():
             return  # nobody hears it
-        self._outbox.put(lambda: self._report(report))  # to whoever listens when its turn comes
+        self._put(report)
         if isinstance(report, Report) and report.kind in LIES:
             phone = self._behaviours.get(report.device)
             if phone is not None and phone.lies:
-                lie = Report(LIES[report.kind], report.call, report.device, Cause.NORMAL)
-                self._outbox.put(lambda: self._report(lie))
+                self._put(Report(LIES[report.kind], report.call, report.device, Cause.NORMAL))
 
-
-def _must_join(first: Call, second: Call, device: str) -> None:
-    """There must be somebody to talk to in the one call, and nobody that cannot be had in the other.
-
-    Nor can anybody be in both: a party has one connection in a call.
-    """
-    waiting = [party for party in first.taking_part if party != device]
-    others = [phase for party, phase in second.parties.items() if party != device]
-    twice = any(party in first.parties for party in second.parties if party != device)
-    if not waiting or not others or Phase.FAILED in others or twice:
-        raise Refused(Reason.INVALID_CONNECTION_STATE)
+    def _put(self, report: AnyReport) -> None:
+        self._outbox.put(lambda: self._report(report))  # to whoever listens when its turn comes

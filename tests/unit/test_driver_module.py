@@ -10,7 +10,7 @@ import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
-from ctigw.switch.driver import Forwarding
+from ctigw.switch.driver import Forwarding, ForwardRule, LineFeatures
 from simulators.driver import SimulatedPbx, driver
 
 
@@ -34,7 +34,7 @@ def pbx(settings: Mapping[str, Any], clock: Clock | None = None, memory: Kept | 
 
 
 def test_without_settings_it_is_the_demos() -> None:
-    assert list(pbx({}).lines()) == [str(number) for number in range(2001, 2021)]
+    assert list(pbx({}).lines()) == [str(number) for number in range(2001, 2021)] + ["9"]
 
 
 def test_lines_and_times_of_ones_own() -> None:
@@ -47,8 +47,8 @@ def test_lines_and_times_of_ones_own() -> None:
             "limits": {"tone": 3},
         }
     )
-    assert list(made.lines()) == ["1", "2"]
-    assert made.features("2").destination(Forwarding.BUSY) == "1"
+    assert list(made.lines()) == ["1", "2", "9"]
+    assert made.line_features("2") == LineFeatures(True, (ForwardRule(Forwarding.BUSY, "1"),))
     assert made._limits.tone == 3
 
 
@@ -71,13 +71,23 @@ def test_settings_that_make_no_sense_are_named(settings: Mapping[str, Any], why:
 
 def test_features_outlive_it() -> None:
     memory = Kept()
+    rule = ForwardRule(Forwarding.NO_ANSWER, "2003", rings=4)
     first = pbx({}, memory=memory)
     Deferred.fromCoroutine(first.set_do_not_disturb("2001", on=True))
-    Deferred.fromCoroutine(first.set_forwarding("2002", Forwarding.BUSY, "2003"))
+    Deferred.fromCoroutine(first.set_forwarding("2002", rule))
     second = pbx({}, memory=memory)
-    assert second.features("2001") == first.features("2001")
-    assert second.features("2001").do_not_disturb
-    assert second.features("2002").destination(Forwarding.BUSY) == "2003"
+    for line in ("2001", "2002"):
+        assert second.line_features(line) == first.line_features(line)
+    assert second.line_features("2001").do_not_disturb
+    assert second.line_features("2002") == LineFeatures(forwarding=(rule,))
+
+
+def test_features_that_cannot_be_read_are_set_anew() -> None:
+    memory = Kept()
+    memory.features = {"2009": {"do_not_disturb": "perhaps"}, "2001": {"do_not_disturb": True}}
+    made = pbx({}, memory=memory)
+    assert made.line_features("2009").do_not_disturb  # as the demo has it
+    assert made.line_features("2001").do_not_disturb
 
 
 def test_the_script_is_played_from_start_to_stop(tmp_path: Path) -> None:

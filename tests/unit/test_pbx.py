@@ -1,118 +1,60 @@
 from __future__ import annotations
 
-from collections.abc import Coroutine, Iterator
-from typing import Any, TypeVar
-
 import pytest
-from twisted.internet.defer import Deferred, ensureDeferred
+from twisted.internet.defer import ensureDeferred
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
 from ctigw.errors import Reason, Refused
-from ctigw.switch.driver import Cause, Forwarding, Kind, Leg, Report, offered
-from simulators.behaviours import Features, Limits, PhoneSettings
+from ctigw.switch.driver import (
+    COMMANDS,
+    AnyReport,
+    Category,
+    Cause,
+    DoNotDisturb,
+    Forwarded,
+    Forwarding,
+    ForwardRule,
+    Kind,
+    Leg,
+    LineFeatures,
+    Report,
+    offered,
+)
+from simulators.behaviours import Limits, PhoneSettings
 from simulators.pbx import Pbx
-
-T = TypeVar("T")
-Told = tuple[Kind, str, Cause]
+from tests.pbx_bench import Bench, cleared, done, features, forward, placed
 
 K, C, F = Kind, Cause, Forwarding
-
-
-def done(command: Coroutine[Deferred[Any], Any, T]) -> T:
-    """The result of a command that needs no time."""
-    results: list[T | Failure] = []
-    ensureDeferred(command).addBoth(results.append)
-    assert results, "the command still waits"
-    result = results[0]
-    if isinstance(result, Failure):
-        assert result.value is not None
-        raise result.value
-    return result
-
-
-class Bench:
-    """A PBX on a clock, and what it reported since somebody last looked."""
-
-    def __init__(self, **settings: Any) -> None:
-        self.clock = Clock()
-        self.saved: list[tuple[str, Features]] = []
-        self.pbx = Pbx(self.clock, save=self.save, **settings)
-        self.reports: list[Report] = []
-        self.pbx.listen(self.reports.append)
-
-    async def save(self, number: str, features: Features) -> None:
-        self.saved.append((number, features))
-
-    def call(self, caller: str, called: str, *, prompt: bool = False) -> str:
-        return done(self.pbx.make_call(caller, called, prompt=prompt))
-
-    def up(self, caller: str, called: str) -> str:
-        """A call that is answered; its reports are not looked at."""
-        call = self.call(caller, called)
-        done(self.pbx.answer(call, called))
-        self.told()
-        return call
-
-    def told(self, seconds: float = 0) -> list[Told]:
-        """What is reported within ``seconds``."""
-        self.clock.advance(seconds)
-        self.clock.advance(0)
-        told = [(report.kind, report.device, report.cause) for report in self.reports]
-        self.reports.clear()
-        return told
-
-    def legs(self, device: str) -> tuple[Leg, ...]:
-        snapshot: list[tuple[Leg, ...]] = []
-        ensureDeferred(self.pbx.snapshot(device)).addCallback(snapshot.append)
-        self.clock.advance(0)
-        return snapshot[0]
-
-    def refused(self, command: Coroutine[Deferred[Any], Any, Any]) -> Reason:
-        with pytest.raises(Refused) as refusal:
-            done(command)
-        return refusal.value.reason
-
-    def nothing_left(self) -> bool:
-        assert self.told(3600) == []
-        assert (self.pbx.live_calls, self.pbx.live_legs, self.pbx.pending_timers) == (0, 0, 0)
-        assert self.clock.getDelayedCalls() == []
-        return self.pbx.idle
-
-
-@pytest.fixture
-def bench() -> Iterator[Bench]:
-    """A demo PBX on which nothing may be left when the test is over."""
-    bench = Bench()
-    yield bench
-    for call in list(bench.pbx._calls):
-        done(bench.pbx.clear_call(call))
-    bench.told()
-    assert bench.nothing_left()
-
-
-def placed(caller: str) -> list[Told]:
-    return [(K.INITIATE, caller, C.MAKE_CALL), (K.ORIGINATE, caller, C.NEW_CALL)]
-
-
-def cleared(*devices: str) -> list[Told]:
-    return [(K.CLEAR, device, C.NORMAL_CLEARING) for device in devices]
 
 
 # The seam
 
 
 def test_it_offers_what_it_can() -> None:
-    commands = "make_call answer clear clear_call set_forwarding set_do_not_disturb snapshot"
-    assert offered(Bench().pbx) == set(commands.split())
+    assert offered(Bench().pbx) == set(COMMANDS)
 
 
 def test_lines_and_numbering_plan() -> None:
     pbx = Bench().pbx
-    assert list(pbx.lines()) == [str(number) for number in range(2001, 2021)]
-    assert [number for number, line in pbx.lines().items() if not line.in_service] == ["2013"]
+    lines = pbx.lines()
+    assert list(lines) == [*(str(number) for number in range(2001, 2021)), "9"]
+    assert [number for number, line in lines.items() if not line.in_service] == ["2013"]
+    assert {number: line.category for number, line in lines.items() if number != "9"} == {
+        str(number): Category.STATION for number in range(2001, 2021)
+    }
+    assert lines["9"].category is Category.NETWORK_INTERFACE
     called = ["2001", "2013", "91", "9000", "95551234", "9", "2021", "", "8555", "9a", "9\u0661"]
     assert [pbx.can_call(number) for number in called] == [True] * 5 + [False] * 6
+
+
+def test_a_barred_line_cannot_call_outside(bench: Bench) -> None:
+    called = ["91", "95551234", "9000", "2001", "2013"]
+    assert [bench.pbx.can_call(number, "2020") for number in called] == [False] * 3 + [True] * 2
+    assert all(bench.pbx.can_call(number, "2001") for number in called)
+    command = bench.pbx.make_call("2020", "95551234", prompt=False)
+    assert bench.refused(command) is Reason.INVALID_CALLED_DEVICE_ID
+    assert bench.call("2020", "2001")
 
 
 @pytest.mark.parametrize(
@@ -136,9 +78,9 @@ def test_reports_never_come_inside_the_command_and_a_step_in_one_turn(bench: Ben
 def test_a_command_given_by_a_listener_is_reported_in_a_later_turn(bench: Bench) -> None:
     answered: list[int] = []
 
-    def answer(report: Report) -> None:
+    def answer(report: AnyReport) -> None:
         bench.reports.append(report)
-        if report.kind is K.DELIVER:
+        if isinstance(report, Report) and report.kind is K.DELIVER:
             done(bench.pbx.answer(report.call, report.device))
             answered.append(len(bench.reports))
 
@@ -150,9 +92,9 @@ def test_a_command_given_by_a_listener_is_reported_in_a_later_turn(bench: Bench)
 
 
 def test_a_listener_that_raises_loses_only_its_report(bench: Bench) -> None:
-    def fail(report: Report) -> None:
+    def fail(report: AnyReport) -> None:
         bench.reports.append(report)
-        raise RuntimeError(report.kind)
+        raise RuntimeError(report)
 
     bench.pbx.listen(fail)
     bench.call("2001", "2002")
@@ -284,7 +226,9 @@ def test_a_rejection_comes_in_a_turn_after_the_ringing() -> None:
     bench = Bench()
     bench.call("2001", "2011")
     bench.pbx._outbox._flush()
-    assert bench.reports[-1].kind is K.DELIVER
+    (*_, last) = bench.reports
+    assert isinstance(last, Report)
+    assert last.kind is K.DELIVER
     assert bench.told()[-1:] == cleared("2011")
 
 
@@ -334,7 +278,7 @@ def test_a_line_with_all_appearances_taken_is_busy(bench: Bench) -> None:
     bench.up("2003", "2002")
     bench.call("2004", "2002")
     assert bench.told()[-1] == (K.FAIL, "2002", C.BUSY)
-    assert [leg.state for leg in bench.legs("2002")] == ["connected", "connected", "fail"]
+    assert [leg.state for leg in bench.legs("2002")] == ["hold", "connected", "fail"]
 
 
 def test_a_failed_call_takes_no_appearance_of_the_called_line(bench: Bench) -> None:
@@ -346,10 +290,6 @@ def test_a_failed_call_takes_no_appearance_of_the_called_line(bench: Bench) -> N
 
 
 # Forwarding
-
-
-def forward(bench: Bench, device: str, when: Forwarding, destination: str) -> None:
-    done(bench.pbx.set_forwarding(device, when, destination))
 
 
 @pytest.mark.parametrize(
@@ -397,9 +337,19 @@ def test_a_chain_of_forwardings(bench: Bench) -> None:
     ]
 
 
-def test_a_loop_ends_at_the_last_line(bench: Bench) -> None:
+def test_a_loop_cannot_be_set(bench: Bench) -> None:
     forward(bench, "2002", F.IMMEDIATE, "2003")
-    forward(bench, "2003", F.IMMEDIATE, "2002")
+    forward(bench, "2003", F.IMMEDIATE, "2004")
+    for last in ("2002", "2003", "2004"):
+        command = bench.pbx.set_forwarding("2004", ForwardRule(F.IMMEDIATE, last))
+        assert bench.refused(command) is Reason.INVALID_FORWARDING_DESTINATION
+    assert bench.pbx.line_features("2004") == LineFeatures()
+    forward(bench, "2004", F.BUSY, "2002")  # not a loop: a call follows no forwarding twice
+
+
+def test_a_loop_ends_at_the_last_line() -> None:
+    loop = {"2002": features({F.IMMEDIATE: "2003"}), "2003": features({F.IMMEDIATE: "2002"})}
+    bench = Bench(saved=loop)
     bench.call("2001", "2002")
     failed = (K.FAIL, "2003", C.DEST_NOT_OBTAINABLE)
     assert bench.told()[2:] == [(K.DIVERT, "2002", C.CALL_FORWARD_IMMEDIATE), failed]
@@ -440,7 +390,7 @@ def test_forwarding_outside(bench: Bench) -> None:
 
 
 def test_a_kept_forwarding_to_a_number_that_is_gone() -> None:
-    bench = Bench(saved={"2002": Features.of({F.IMMEDIATE: "3000"})})
+    bench = Bench(saved={"2002": features({F.IMMEDIATE: "3000"})})
     bench.call("2001", "2002")
     assert bench.told()[2:] == [(K.FAIL, "2002", C.DEST_NOT_OBTAINABLE)]
 
@@ -448,40 +398,55 @@ def test_a_kept_forwarding_to_a_number_that_is_gone() -> None:
 # Features
 
 
-def test_changes_are_saved_and_only_changes(bench: Bench) -> None:
+def off(when: Forwarding, destination: str) -> ForwardRule:
+    return ForwardRule(when, destination, active=False)
+
+
+def test_changes_are_saved_and_told_and_only_changes(bench: Bench) -> None:
     pbx = bench.pbx
-    forward(bench, "2002", F.BUSY, "2003")
-    forward(bench, "2002", F.BUSY, "2003")
-    forward(bench, "2002", F.IMMEDIATE, "2004")
+    busy, immediate = ForwardRule(F.BUSY, "2003"), ForwardRule(F.IMMEDIATE, "2004")
+    done(pbx.set_forwarding("2002", busy))
+    done(pbx.set_forwarding("2002", busy))
+    done(pbx.set_forwarding("2002", immediate))
     done(pbx.set_do_not_disturb("2002", on=True))
     done(pbx.set_do_not_disturb("2002", on=True))
-    done(pbx.set_forwarding("2002", F.BUSY, None))
-    done(pbx.set_forwarding("2002", F.NO_ANSWER, None))
-    both = {F.BUSY: "2003", F.IMMEDIATE: "2004"}
+    done(pbx.set_forwarding("2002", off(F.BUSY, "2003")))
+    done(pbx.set_forwarding("2002", off(F.BUSY, "2003")))
+    done(pbx.set_forwarding("2002", off(F.NO_ANSWER, "")))
     assert bench.saved == [
-        ("2002", Features.of({F.BUSY: "2003"})),
-        ("2002", Features.of(both)),
-        ("2002", Features.of(both, do_not_disturb=True)),
-        ("2002", Features.of({F.IMMEDIATE: "2004"}, do_not_disturb=True)),
+        ("2002", LineFeatures(forwarding=(busy,))),
+        ("2002", LineFeatures(forwarding=(immediate, busy))),
+        ("2002", LineFeatures(True, (immediate, busy))),
+        ("2002", LineFeatures(True, (immediate, off(F.BUSY, "2003")))),
     ]
-    assert pbx.features("2002") == bench.saved[-1][1]
+    assert bench.told() == [
+        Forwarded("2002", busy),
+        Forwarded("2002", immediate),
+        DoNotDisturb("2002", on=True),
+        Forwarded("2002", off(F.BUSY, "2003")),
+    ]
+    assert pbx.line_features("2002") == done(pbx.features("2002")) == bench.saved[-1][1]
 
 
 def test_kept_features_win_over_the_configured_ones() -> None:
-    bench = Bench(saved={"2009": Features(), "gone": Features(do_not_disturb=True)})
+    bench = Bench(saved={"2009": LineFeatures(), "gone": LineFeatures(do_not_disturb=True)})
     bench.call("2001", "2009")
     assert bench.told()[-1] == (K.DELIVER, "2009", C.NEW_CALL)
-    assert list(bench.pbx.lines())[-1] == "2020"
+    assert list(bench.pbx.lines())[-2:] == ["2020", "9"]
 
 
 def test_what_cannot_be_saved_does_not_change() -> None:
-    async def save(number: str, features: Features) -> None:
+    async def save(number: str, features: LineFeatures) -> None:
         raise OSError(number, features)
 
-    pbx = Pbx(Clock(), save=save)
+    clock = Clock()
+    pbx = Pbx(clock, save=save)
+    reports: list[AnyReport] = []
+    pbx.listen(reports.append)
     with pytest.raises(OSError, match="2001"):
         done(pbx.set_do_not_disturb("2001", on=True))
-    assert pbx.features("2001") == Features()
+    clock.advance(0)
+    assert (pbx.line_features("2001"), reports) == (LineFeatures(), [])
 
 
 # Refusals
@@ -524,10 +489,11 @@ def test_refused_connections(bench: Bench) -> None:
 def test_refused_features_and_snapshots(bench: Bench) -> None:
     pbx = bench.pbx
     for destination in ("2002", "3000", "9", ""):
-        command = pbx.set_forwarding("2002", F.BUSY, destination)
+        command = pbx.set_forwarding("2002", ForwardRule(F.BUSY, destination))
         assert bench.refused(command) is Reason.INVALID_FORWARDING_DESTINATION
     for device, reason in {"3000": Reason.INVALID_DEVICE_ID, "2013": Reason.DEVICE_OUT_OF_SERVICE}.items():
-        assert bench.refused(pbx.set_forwarding(device, F.BUSY, None)) is reason
+        assert bench.refused(pbx.set_forwarding(device, off(F.BUSY, ""))) is reason
+        assert bench.refused(pbx.features(device)) is reason
         assert bench.refused(pbx.set_do_not_disturb(device, on=True)) is reason
     assert bench.refused(pbx.snapshot("3000")) is Reason.INVALID_DEVICE_ID
     call = bench.call("2001", "2013")
@@ -579,13 +545,15 @@ def test_the_slow_phone_takes_its_time_for_every_command(bench: Bench) -> None:
     others: list[object] = []
     for command in (
         pbx.set_do_not_disturb("2012", on=True),
-        pbx.set_forwarding("2012", F.BUSY, "2001"),
+        pbx.set_forwarding("2012", ForwardRule(F.BUSY, "2001")),
         pbx.clear(ids[0], "2012"),
     ):
         ensureDeferred(command).addCallback(others.append)
     assert bench.told(2.9) == []
     assert (others, bench.saved) == ([], [])
-    assert bench.told(0.2) == [*cleared("2012"), (K.CLEAR, "2001", C.CALL_CANCELLED)]
+    told = bench.told(0.2)
+    assert told[:2] == [DoNotDisturb("2012", on=True), Forwarded("2012", ForwardRule(F.BUSY, "2001"))]
+    assert told[2:] == [*cleared("2012"), (K.CLEAR, "2001", C.CALL_CANCELLED)]
     assert (len(others), len(bench.saved)) == (3, 2)
 
 

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 from twisted.internet.task import Clock
 
-from ctigw.switch.driver import Cause, Kind, Report
-from simulators.pbx import OUTSIDE, UNREACHABLE, Pbx
+from ctigw.switch.driver import AnyReport, Cause, Kind, Report
+from simulators.exchange import OUTSIDE, UNREACHABLE
+from simulators.pbx import Pbx
 from simulators.script import Script, ScriptError
 
 DEMO = Path(__file__).parents[2] / "etc" / "demo.toml"
@@ -30,8 +31,12 @@ class Stage:
         self.clock = Clock()
         self.pbx = Pbx(self.clock)
         self.reports: list[tuple[float, Report]] = []
-        self.pbx.listen(lambda report: self.reports.append((self.clock.seconds(), report)))
+        self.pbx.listen(self.report)
         self.playing = Script.parse(toml).play(self.pbx, self.clock)
+
+    def report(self, report: AnyReport) -> None:
+        assert isinstance(report, Report)
+        self.reports.append((self.clock.seconds(), report))
 
     def told(self, seconds: int) -> list[Told]:
         self.clock.pump([1] * seconds + [0])

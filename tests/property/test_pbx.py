@@ -1,0 +1,295 @@
+"""Whatever is done to the simulated PBX, its books agree and its reports are possible."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from twisted.internet.defer import ensureDeferred
+from twisted.internet.task import Clock
+from twisted.python.failure import Failure
+
+from ctigw.errors import Refused
+from ctigw.switch.driver import (
+    AnyReport,
+    CompletionFailure,
+    Digits,
+    Forwarding,
+    ForwardRule,
+    Kind,
+    Link,
+    Merge,
+    Report,
+    Service,
+)
+from simulators.behaviours import BEHAVIOURS, Limits, PhoneSettings
+from simulators.calls import Phase
+from simulators.pbx import Pbx
+
+K = Kind
+LINES = ("1", "2", "3", "4", "5")
+NUMBERS = (*LINES, "91", "9000", "77")
+HONEST = sorted(set(BEHAVIOURS) - {"lies-about-state"})
+
+# What may be reported of a connection in a state, and what it is then.  "" is none.
+POSSIBLE = {
+    ("", K.INITIATE): "initiated",
+    ("", K.ORIGINATE): "connected",
+    ("initiated", K.ORIGINATE): "connected",
+    ("", K.REACH_NETWORK): "",
+    ("", K.DELIVER): "alerting",
+    ("alerting", K.ESTABLISH): "connected",
+    ("connected", K.HOLD): "hold",
+    ("hold", K.RETRIEVE): "connected",
+    ("", K.FAIL): "fail",
+    ("alerting", K.FAIL): "fail",
+    ("connected", K.FAIL): "fail",  # whoever calls the own number
+    ("", K.DIVERT): "",
+    ("alerting", K.DIVERT): "",
+    **{(state, K.CLEAR): "" for state in ("initiated", "alerting", "connected", "hold", "fail")},
+}
+
+
+class Listener:
+    """Keeps a picture from the reports alone, and does not accept an impossible one."""
+
+    def __init__(self) -> None:
+        self.picture: dict[tuple[str, str], str] = {}
+        self.up = True
+        # After the link was lost, until somebody looks at what there is: snapshots, to a switch.
+        self.stale = False
+        self.wrong: list[AnyReport] = []
+
+    def hear(self, report: AnyReport) -> None:
+        try:
+            self._hear(report)
+        except KeyError:
+            self.wrong.append(report)
+
+    def _hear(self, report: AnyReport) -> None:
+        if isinstance(report, Link):
+            if report.up == self.up:
+                raise KeyError(report)
+            self.up, self.stale = report.up, True
+            return
+        if not self.up:
+            raise KeyError(report)
+        if self.stale:
+            return
+        if isinstance(report, Report):
+            key = (report.call, report.device)
+            self._put(key, POSSIBLE[self.picture.get(key, ""), report.kind])
+        elif isinstance(report, Merge):
+            self._merge(report)
+        elif isinstance(report, (CompletionFailure, Digits)):
+            self.picture[report.call, report.device]
+        elif (
+            isinstance(report, Service)
+            and not report.in_service
+            and any(device == report.device for _, device in self.picture)
+        ):
+            raise KeyError(report)
+
+    def _merge(self, report: Merge) -> None:
+        for call in filter(None, (report.primary, report.secondary)):
+            self.picture.pop((call, report.device))
+            for old, device in [key for key in self.picture if key[0] == call]:
+                self._put((report.call, device), self.picture.pop((old, device)))
+        if report.kind is K.CONFERENCE:
+            self._put((report.call, report.device), "connected")
+
+    def _put(self, key: tuple[str, str], state: str) -> None:
+        if state:
+            self.picture[key] = state
+        else:
+            self.picture.pop(key, None)
+
+
+class Books(RuleBasedStateMachine):
+    """Commands, people and the clock in any order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.clock = Clock()
+        limits = Limits(
+            no_answer=6, ring=2, tone=4, outside_answers=2, appearances=3, conference=4, link_lost=5
+        )
+        phones = (*(PhoneSettings(line) for line in LINES[:-1]), PhoneSettings("5", barred=("9",)))
+        self.pbx = Pbx(self.clock, phones, limits=limits)
+        self.listener = Listener()
+        self.pbx.listen(self.listener.hear)
+        self.broken: list[Failure] = []
+
+    # What is there to choose from
+
+    def legs(self, *phases: Phase) -> list[tuple[str, str]]:
+        """The connections, those in ``phases`` first: most commands should be possible ones."""
+        fitting: list[tuple[str, str]] = []
+        others: list[tuple[str, str]] = []
+        for call in self.pbx._exchange.calls.values():
+            for party, phase in call.parties.items():
+                (fitting if phase in phases else others).append((call.id, party))
+        return fitting or others or [("c0", "1")]
+
+    def run(self, command: Any) -> None:
+        def failed(failure: Failure) -> None:
+            if not isinstance(failure.value, Refused):
+                self.broken.append(failure)
+
+        ensureDeferred(command).addErrback(failed)
+
+    def person(self, act: Callable[[], object]) -> None:
+        try:
+            act()
+        except (ValueError, Refused):
+            """There was nothing to do."""
+
+    # Commands
+
+    @rule(caller=st.sampled_from(LINES), called=st.sampled_from(NUMBERS), prompt=st.booleans())
+    def make_call(self, caller: str, called: str, prompt: bool) -> None:
+        self.run(self.pbx.make_call(caller, called, prompt=prompt))
+
+    @rule(data=st.data())
+    def answer(self, data: st.DataObject) -> None:
+        self.run(self.pbx.answer(*data.draw(st.sampled_from(self.legs(Phase.RINGING, Phase.PROMPTED)))))
+
+    @rule(data=st.data(), name=st.sampled_from(["clear", "hold", "retrieve"]))
+    def connection(self, data: st.DataObject, name: str) -> None:
+        phase = Phase.HELD if name == "retrieve" else Phase.TALKING
+        self.run(getattr(self.pbx, name)(*data.draw(st.sampled_from(self.legs(phase)))))
+
+    @rule(data=st.data())
+    def clear_call(self, data: st.DataObject) -> None:
+        self.run(self.pbx.clear_call(data.draw(st.sampled_from(self.legs()))[0]))
+
+    @rule(data=st.data(), called=st.sampled_from(NUMBERS))
+    def consult(self, data: st.DataObject, called: str) -> None:
+        self.run(self.pbx.consult(*data.draw(st.sampled_from(self.legs(Phase.TALKING))), called))
+
+    @rule(data=st.data(), name=st.sampled_from(["alternate", "reconnect", "transfer", "conference"]))
+    def pair(self, data: st.DataObject, name: str) -> None:
+        held, device = data.draw(st.sampled_from(self.legs(Phase.HELD)))
+        talking = [leg for leg in self.legs(Phase.TALKING) if leg[1] == device] or self.legs()
+        active, _ = data.draw(st.sampled_from(talking))
+        self.run(getattr(self.pbx, name)(held, active, device))
+
+    @rule(data=st.data(), number=st.sampled_from(NUMBERS), conference=st.booleans())
+    def single_step(self, data: st.DataObject, number: str, conference: bool) -> None:
+        leg = data.draw(st.sampled_from(self.legs(Phase.TALKING)))
+        if conference:
+            self.run(self.pbx.single_step_conference(*leg, number, listen_only=False))
+        else:
+            self.run(self.pbx.single_step_transfer(*leg, number))
+
+    @rule(data=st.data(), number=st.sampled_from(NUMBERS))
+    def deflect(self, data: st.DataObject, number: str) -> None:
+        self.run(self.pbx.deflect(*data.draw(st.sampled_from(self.legs(Phase.RINGING))), number))
+
+    @rule(data=st.data())
+    def digits(self, data: st.DataObject) -> None:
+        self.run(self.pbx.generate_digits(*data.draw(st.sampled_from(self.legs(Phase.TALKING))), "1"))
+
+    @rule(
+        line=st.sampled_from(LINES),
+        when=st.sampled_from(Forwarding),
+        to=st.sampled_from(NUMBERS),
+        active=st.booleans(),
+        rings=st.sampled_from([None, 1, 2]),
+    )
+    def forward(self, line: str, when: Forwarding, to: str, active: bool, rings: int | None) -> None:
+        self.run(self.pbx.set_forwarding(line, ForwardRule(when, to, active, rings)))
+
+    @rule(line=st.sampled_from(LINES), on=st.booleans())
+    def do_not_disturb(self, line: str, on: bool) -> None:
+        self.run(self.pbx.set_do_not_disturb(line, on=on))
+
+    # People and the world
+
+    @rule(line=st.sampled_from(LINES))
+    def pick_up(self, line: str) -> None:
+        self.person(lambda: self.pbx.pick_up(line))
+
+    @rule(number=st.sampled_from(NUMBERS))
+    def put_down(self, number: str) -> None:
+        self.person(lambda: self.pbx.put_down(number))
+
+    @rule(called=st.sampled_from(LINES))
+    def ring_in(self, called: str) -> None:
+        self.person(lambda: self.pbx.ring_in("91", called))
+
+    @rule(line=st.sampled_from(LINES), name=st.sampled_from(["normal"] * 8 + HONEST))
+    def behave(self, line: str, name: str) -> None:
+        self.pbx.behave(line, name)
+
+    @rule(seconds=st.sampled_from([0, 0, 0, 1, 2, 3, 5]))
+    def time_passes(self, seconds: int) -> None:
+        self.clock.pump([0] + [1] * seconds)
+
+    # What must hold
+
+    @invariant()
+    def nothing_broke(self) -> None:
+        assert (self.broken, self.listener.wrong) == ([], [])
+
+    @invariant()
+    def books_agree(self) -> None:
+        exchange = self.pbx._exchange
+        by_call = {(c.id, party) for c in exchange.calls.values() for party in c.parties}
+        by_device = {(c, device) for device, calls in exchange._calls_at.items() for c in calls}
+        assert by_call == by_device
+        assert all(exchange._calls_at.values())
+        for call in exchange.calls.values():
+            assert exchange.calls[call.id] is call
+            assert call.taking_part or {Phase.PROMPTED, Phase.FAILED} & set(call.parties.values())
+            assert set(call.timers) <= {*call.parties, ""}
+            waits = Phase.RINGING, Phase.FAILED, Phase.PROMPTED
+            running = {of for of, timers in call.timers.items() if any(t.delayed.active() for t in timers)}
+            # Whatever cannot last has a timer, and whatever can has none.
+            for party, phase in call.parties.items():
+                assert (of := "" if phase is Phase.FAILED else party) in running or phase not in waits
+                assert phase in waits or of not in running
+            alone = len(call.taking_part) == 1 and not call.ringing
+            assert not alone or "" in running
+
+    @invariant()
+    def a_line_talks_in_one_call(self) -> None:
+        for line in LINES:
+            assert self.pbx.phase(line).count(Phase.TALKING) <= 1
+
+    @invariant()
+    def appearances_are_enough(self) -> None:
+        for line in LINES:
+            assert self.pbx._exchange.taken(line) <= 3
+        for call in self.pbx._exchange.calls.values():
+            assert len(call.taking_part) <= 4
+
+    @invariant()
+    def the_picture_is_right(self) -> None:
+        if self.pbx._outbox or not self.pbx.linked():
+            return
+        books = {
+            (call.id, party): phase.value
+            for call in self.pbx._exchange.calls.values()
+            for party, phase in call.parties.items()
+        }
+        if self.listener.stale:
+            self.listener.picture, self.listener.stale = books, False
+        assert self.listener.picture == books
+
+    def teardown(self) -> None:
+        self.clock.pump([1] * 10)  # slow phones react, the link comes back
+        for call in list(self.pbx._exchange.calls):
+            self.run(self.pbx.clear_call(call))
+        self.clock.pump([0, 1])
+        self.nothing_broke()
+        assert self.pbx.idle
+        assert self.pbx.pending_timers == 0
+        assert self.clock.getDelayedCalls() == []
+
+
+TestBooks = Books.TestCase
+TestBooks.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
