@@ -19,7 +19,7 @@ from twisted.python.threadpool import ThreadPool
 P = ParamSpec("P")
 T = TypeVar("T")
 # The newest migration.  Compared here, so that alembic (slow to import) is loaded only when there is work.
-HEAD = "0001"
+HEAD = "0002"
 POSTGRESQL_THREADS = 8
 PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=5000", "foreign_keys=ON")
 
