@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Any
 import structlog
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
+from sqlalchemy.orm import Session as DatabaseSession
 from twisted.internet.defer import maybeDeferred
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.error import CannotListenError
@@ -24,13 +25,16 @@ from twisted.internet.task import Clock
 from ctigw.config import Config, ConfigError, Listener, with_key
 from ctigw.csta.system import SystemStatusValue
 from ctigw.csta.validation import validator
+from ctigw.keeping import InDatabase, Keeping
 from ctigw.net.background import spawn, within
 from ctigw.net.csta_server import CstaFactory, Serving, logging_inspector
 from ctigw.net.tls import secured
 from ctigw.patterns import matcher
-from ctigw.services.application_sessions import ApplicationSessions, Verify
+from ctigw.services.application_sessions import ApplicationSessions
 from ctigw.services.associated import associated
+from ctigw.services.audit import Audit
 from ctigw.services.call_control import CallControl
+from ctigw.services.call_log import CallLog
 from ctigw.services.capability import capability
 from ctigw.services.dispatcher import Dispatcher
 from ctigw.services.logical import logical
@@ -38,12 +42,12 @@ from ctigw.services.monitors import Monitors
 from ctigw.services.session import EVERYTHING, Rights, Session
 from ctigw.services.snapshot import snapshot
 from ctigw.services.system import Registrations, status
-from ctigw.store.database import Database, DatabaseError
+from ctigw.store.database import Database, DatabaseError, url_in
 from ctigw.store.line_features import LineMemory
 from ctigw.switch.driver import Driver, Memory
 from ctigw.switch.switch import Switch
 
-SETTINGS_FILE = "ctigw.sqlite"
+NOTHING_KEPT = Keeping()
 log = structlog.get_logger(__name__)
 
 
@@ -58,6 +62,7 @@ class Gateway:
     monitors: Monitors
     registrations: Registrations
     applications: ApplicationSessions
+    calls: CallLog
     dispatcher: Dispatcher
     counters: Counter[str]
 
@@ -69,9 +74,10 @@ class Gateway:
         self.registrations.end(session)
 
     def shut_down(self) -> None:
-        """Tell everybody who wants to know that the gateway goes down."""
+        """Tell everybody who wants to know that the gateway goes down, and write what it still knows."""
         self.registrations.tell(SystemStatusValue.DISABLED)
         self.applications.terminate()
+        self.calls.close()
 
     def _rights(self, listener: Listener) -> Rights | None:
         """Those of the clients of a listener that have not said who they are; None: they must."""
@@ -105,13 +111,8 @@ class Gateway:
         return CstaFactory(serving, listener)
 
 
-async def nobody(_name: str, _password: str) -> Rights | None:
-    """Who clients are where nobody is known."""
-    return None
-
-
-def gateway(config: Config, driver: Driver, clock: IReactorTime, verify: Verify = nobody) -> Gateway:
-    """A gateway before ``driver``'s PBX, on ``clock``; ``verify`` says who clients are."""
+def gateway(config: Config, driver: Driver, clock: IReactorTime, keeping: Keeping = NOTHING_KEPT) -> Gateway:
+    """A gateway before ``driver``'s PBX, on ``clock``; ``keeping`` knows who clients are and has the logs."""
     limits = config.limits
     switch = Switch(driver, within=within(clock, limits.command_seconds), spawn=spawn)
     monitors = Monitors(
@@ -125,9 +126,11 @@ def gateway(config: Config, driver: Driver, clock: IReactorTime, verify: Verify 
         registrations.end(session)
 
     applications = ApplicationSessions(
-        clock, verify, over, shortest=limits.session_shortest, longest=limits.session_longest
+        clock, keeping.verify, over, shortest=limits.session_shortest, longest=limits.session_longest
     )
-    dispatcher = Dispatcher()
+    calls = CallLog(keeping.call, clock.seconds)
+    switch.observe(calls.on_event)
+    dispatcher = Dispatcher(Audit(keeping.asked, clock.seconds).record)
     dispatcher.serve_with(applications.handlers(), strangers=True)
     dispatcher.serve_with(CallControl(switch).handlers())
     dispatcher.serve_with(associated(switch))
@@ -144,6 +147,7 @@ def gateway(config: Config, driver: Driver, clock: IReactorTime, verify: Verify 
         monitors=monitors,
         registrations=registrations,
         applications=applications,
+        calls=calls,
         dispatcher=dispatcher,
         counters=Counter(),
     )
@@ -162,16 +166,23 @@ class Running:
         await self._ending.aclose()
 
 
-async def start(config: Config, data: Path, reactor: Any) -> Running:
+async def start(
+    config: Config, data: Path, reactor: Any, *, prepare: Callable[[DatabaseSession], None] | None = None
+) -> Running:
     """A running gateway that keeps its settings in ``data``.
 
+    ``prepare`` puts into the database what must be there before anybody connects.
     Raises `ConfigError`, naming the key that is to blame; nothing stays open then.
     """
     async with AsyncExitStack() as ending:
         database = _database(config, data)
         ending.callback(database.close)
+        if prepare is not None:
+            database.run_now(prepare)
+        keeping = InDatabase(database, reactor)
+        ending.push_async_callback(keeping.close)
         driver = _driver(config, reactor, LineMemory(database))
-        joined = gateway(config, driver, reactor)
+        joined = gateway(config, driver, reactor, keeping)
         addresses = []
         factories = [joined.factory(listener) for listener in config.listeners]
         for factory in factories:
@@ -218,13 +229,11 @@ def _blaming(key: str, *also: type[Exception]) -> Iterator[None]:
 
 
 def _database(config: Config, data: Path) -> Database:
-    url = config.store.url
-    if not url:
+    if not config.store.url:
         with _blaming("--data"):
             data.mkdir(parents=True, exist_ok=True, mode=0o700)
-        url = f"sqlite:///{data / SETTINGS_FILE}"
     with _blaming("store.url", DatabaseError):
-        database = Database(url)
+        database = Database(config.store.url or url_in(data))
         database.open()
     return database
 
