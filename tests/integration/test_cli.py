@@ -104,8 +104,8 @@ transfer 2001: transferred: call *
 deflect 2004 2005: 2004 sends it to 2005
 answer 2005: 2005 answers
 conference 2005 2006: conference: call *
-transfer 2002 2003: transferred: call *
-hangup 2003: 2003 hangs up
+transfer 2003 2002: transferred: call *
+hangup 2002: 2002 hangs up
 hangup 2005: 2005 hangs up
 dnd 2001 on: do not disturb is on at 2001
 dnd 2001 off: do not disturb is off at 2001
