@@ -12,8 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
 from twisted.internet.defer import maybeDeferred
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.error import CannotListenError
@@ -29,12 +27,11 @@ from ctigw.services.capability import capability
 from ctigw.services.dispatcher import Dispatcher
 from ctigw.services.monitors import Monitors
 from ctigw.services.system import status, system
-from ctigw.store.database import Database, DatabaseError
+from ctigw.store.database import Database, DatabaseError, url_in
 from ctigw.store.line_features import LineMemory
 from ctigw.switch.driver import Driver, Memory
 from ctigw.switch.switch import Switch
 
-SETTINGS_FILE = "ctigw.sqlite"
 log = structlog.get_logger(__name__)
 
 
@@ -123,8 +120,8 @@ def check(config: Config) -> None:
     clock = Clock()
     for index, listener in enumerate(config.listeners):
         _endpoint(index, listener, clock)
-    with _blaming("store.url"):
-        make_url(config.store.url or "sqlite://")
+    with _blaming("store.url", DatabaseError):
+        Database(config.store.url or "sqlite://")
     _driver(config, clock, _NothingSaved())
 
 
@@ -139,7 +136,7 @@ class _NothingSaved:
 @contextlib.contextmanager
 def _blaming(key: str, *also: type[Exception]) -> Iterator[None]:
     """Turn what goes wrong over one setting into a `ConfigError` of one line."""
-    to_blame: tuple[type[Exception], ...] = (ValueError, OSError, ArgumentError, *also)
+    to_blame: tuple[type[Exception], ...] = (ValueError, OSError, *also)
     try:
         yield
     except to_blame as error:
@@ -151,9 +148,8 @@ def _database(config: Config, data: Path) -> Database:
     if not url:
         with _blaming("--data"):
             data.mkdir(parents=True, exist_ok=True, mode=0o700)
-        url = f"sqlite:///{data / SETTINGS_FILE}"
     with _blaming("store.url", DatabaseError):
-        database = Database(url)
+        database = Database(url or url_in(data))
         database.open()
     return database
 

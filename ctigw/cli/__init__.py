@@ -1,9 +1,10 @@
-"""The command line: the gateway itself (`serve`), and a client of one (`client`)."""
+"""The command line: the gateway itself (`serve`), a client of one (`client`), and its database (`admin`)."""
 
 from __future__ import annotations
 
 import click
 
+from ctigw.cli.admin import app, audit, calls, db, line, user
 from ctigw.cli.client import answer, call, features, hangup, monitor, status
 from ctigw.cli.serve import check, demo, run
 
@@ -14,5 +15,21 @@ def main() -> None:
     """A CTI gateway: CSTA XML over TCP in front of a PBX, and a PBX to try it with."""
 
 
-for command in (demo, run, check, monitor, call, answer, hangup, status, features):
+for command in (
+    demo,
+    run,
+    check,
+    monitor,
+    call,
+    answer,
+    hangup,
+    status,
+    features,
+    user,
+    line,
+    app,
+    calls,
+    audit,
+    db,
+):
     main.add_command(command)
