@@ -57,8 +57,12 @@ class Database:
         self._busy = self._closed = False
 
     def open(self) -> None:
-        """Bring the tables up to date and start the thread.  Raises `DatabaseError`."""
-        self.migrate()
+        """Bring the tables up to date and start the thread.  Raises `DatabaseError`; nothing is open then."""
+        try:
+            self.migrate()
+        except DatabaseError:
+            self._engine.dispose()
+            raise
         self._pool.start()
 
     def close(self) -> None:
