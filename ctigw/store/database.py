@@ -124,7 +124,7 @@ class Database:
         try:
             with self._sessions.begin() as session:
                 return [_attempt(session, function) for function, _ in group]
-        except Exception:  # noqa: BLE001 - whatever kept the commit from happening is everybody's answer
+        except BaseException:  # noqa: BLE001 - whatever kept the commit from happening is everybody's answer
             return [_failure()] * len(group)
 
     def revision(self) -> str | None:
@@ -155,7 +155,7 @@ def _attempt(session: Session, function: Callable[[Session], Any]) -> Any:
     try:
         with session.begin_nested():
             return function(session)
-    except Exception:  # noqa: BLE001 - told to whoever asked
+    except BaseException:  # noqa: BLE001 - told to whoever asked
         return _failure()
 
 

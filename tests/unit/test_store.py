@@ -107,6 +107,23 @@ async def test_what_waits_is_committed_at_once_and_what_fails_fails_alone(
 
 
 @pytest_twisted.ensureDeferred
+async def test_whatever_is_raised_is_told_and_work_goes_on(database: Database) -> None:
+    def leave(_session: Session) -> None:
+        raise SystemExit
+
+    with pytest.raises(SystemExit):
+        await database.run(leave)
+    await database.run(keep_features, "1", {})
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_burst_is_kept_in_the_order_in_which_it_was_asked_for(database: Database) -> None:
+    burst: list[Any] = [database.submit(keep_features, str(turn % 3), {"turn": turn}) for turn in range(100)]
+    await DeferredList(burst, fireOnOneErrback=True)
+    assert await database.run(all_features) == {str(turn % 3): {"turn": turn} for turn in (97, 98, 99)}
+
+
+@pytest_twisted.ensureDeferred
 async def test_a_lost_connection_fails_all_that_shared_it(database: Database) -> None:
     free = threading.Event()
 
