@@ -60,7 +60,7 @@ def test_who_asks_after_a_change_is_told_of_it(pbx: Pbx, store: SlowStore) -> No
 def test_another_line_is_not_kept_waiting(pbx: Pbx, store: SlowStore) -> None:
     ensureDeferred(pbx.set_do_not_disturb("2001", on=True))
     ensureDeferred(pbx.set_do_not_disturb("2002", on=True))
-    assert len(store.commits) == 2  # noqa: PLR2004 - one for each line
+    assert len(store.commits) == 2
 
 
 def test_a_change_that_cannot_be_saved_leaves_the_next_one_alone(pbx: Pbx, store: SlowStore) -> None:
