@@ -93,13 +93,18 @@ def logical(switch: Switch) -> dict[type, Handler]:
 
 
 def _wanted(request: SetForwarding, destination: str, present: tuple[ForwardRule, ...]) -> ForwardRule:
-    """The forwarding asked for: immediate unless it says when, to where it led last unless it says where."""
+    """The forwarding asked for: immediate unless it says when.
+
+    One without a destination leads where it led last, after as many rings unless it says how many.
+    """
     when = Forwarding((request.forwarding_type or ForwardingType.FORWARD_IMMEDIATE).value)
-    last = {rule.when: rule.destination for rule in present}
-    destination = destination or last.get(when, "")
-    if not destination:
+    rings = request.ring_count if _rings(when) else None
+    if destination:
+        return ForwardRule(when, destination, rings=rings)
+    last = next((rule for rule in present if rule.when is when), None)
+    if last is None:
         raise Refused(Reason.INVALID_FORWARDING_DESTINATION)
-    return ForwardRule(when, destination, rings=request.ring_count if _rings(when) else None)
+    return replace(last, active=True, rings=rings or last.rings)
 
 
 def _rings(when: Forwarding) -> bool:
