@@ -9,7 +9,7 @@ Choices that a PBX is free to make:
 * A line out of service fails before its forwardings are looked at; forwarding everything wins over do not
   disturb, and do not disturb over busy.  What is set while a phone rings does not touch that call.
 * A connection that failed at a called line takes none of its appearances.
-* A line talks in one call at a time: answering or retrieving another puts the one it talks in on hold.
+* A line talks in one call at a time: placing, answering or retrieving another holds the one it talks in.
 * Two calls that are joined get a new id; a single step keeps the id of its call.
 * A single step to a line that cannot ring comes to nothing, and the call stays as it was.
 * Whoever is left alone in a call is cleared; alone before anybody answered, it hears a tone first.
@@ -116,8 +116,11 @@ class Exchange:
         if caller not in self._behaviours:  # an outside party: its own exchange tells nobody how it dialled
             self._originate(call, Cause.NEW_CALL)
             return call
+        waits = prompt and not self._behaviours[caller].lifts
+        if not waits:
+            self._hold_others(call, caller)
         self._tell(Kind.INITIATE, call, caller, Cause.MAKE_CALL, called=dialled)
-        if prompt and not self._behaviours[caller].lifts:
+        if waits:
             self._put(call, caller, Phase.PROMPTED)
             self._later(call, caller, self._limits.no_answer, self._given_up)
         else:
@@ -228,6 +231,7 @@ class Exchange:
     def lift(self, call: Call, device: str) -> None:
         """The handset of a prompting phone is lifted: the call is placed."""
         call.stop_timers(device)
+        self._hold_others(call, device)
         self._originate(call, Cause.NEW_CALL)
 
     def answered(self, call: Call, device: str) -> None:
