@@ -1,4 +1,4 @@
-"""The command line: the gateway itself (`serve`), a client of one (`client`, `phone`), its database (`admin`)."""
+"""The command line: the gateway (`serve`), a client of one (`client`, `phone`), its database (`admin`)."""
 
 from __future__ import annotations
 
