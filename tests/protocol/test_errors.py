@@ -30,7 +30,6 @@ from simulators.pbx import Pbx
 
 README = Path(__file__).parents[2] / "README.md"
 SECTION = README.read_text().split("\n## Errors\n")[1].split("\n## ")[0]
-CANNOT_BE_MADE = "\N{EN DASH}"
 STATES = ("initiated", "alerting", "connected", "hold", "queued", "fail", "left")
 SESSION_SERVICES = {"StartApplicationSession", "ResetApplicationSessionTimer", "StopApplicationSession"}
 CONDITIONS = {
@@ -169,13 +168,6 @@ class World:
         connection = here.connections.get("2001") if here else None
         assert (connection.state.value if connection else "left") == state
 
-    def play(self, scene: str) -> None:
-        for step in SCENES[scene]:
-            if isinstance(step, Case):
-                assert self.ask(step) == "ok"
-            else:
-                self.bring(*step.split())
-
 
 # What happens before the request: "state call party" brings 2001 into that state, a `Case` is asked for.
 BOTH_HOLD = ("hold 1 2002", Case("HoldCall", this=named("1", "2002")))
@@ -264,7 +256,6 @@ SPECIAL: dict[tuple[str, str], dict[str, Any]] = {
 
 
 def side(service: str) -> str:
-    """Which of two calls a mistake is about."""
     return service.partition(" of ")[0] if "Call of " in service else ""
 
 
@@ -289,11 +280,17 @@ def wrong(case: Case, mistake: str) -> Case:
     return replace(case, **(MISTAKES[mistake] | special))
 
 
-def answered(case: Case) -> str:
+def answered(case: Case, *, commanded: bool = True) -> str:
+    """What is answered; not ``commanded``: the picture is to tell, without the PBX."""
     world = World(case.driver)
-    world.play(case.scene)
-    for client in world.clients:
-        client._session.rights = case.rights
+    for step in SCENES[case.scene]:
+        if isinstance(step, Case):
+            assert world.ask(step) == "ok"
+        else:
+            world.bring(*step.split())
+    for command in () if commanded else COMMANDS[:-2]:  # the last two only ask
+        setattr(world.pbx, command, None)
+    world.clients[case.stranger]._session.rights = case.rights
     return world.ask(case)
 
 
@@ -315,8 +312,7 @@ def cells() -> Iterator[tuple[str, str, str]]:
     """Service, mistakes (with semicolons) and error of every cell that has one."""
     for head, rows in tables("service"):
         for names, *row in rows:
-            single = head == ["mistake", "error"]
-            for mistake, error in [tuple(row)] if single else zip(head, row, strict=True):
+            for mistake, error in [row] if head == ["mistake", "error"] else zip(head, row, strict=True):
                 for name in services(names):
                     yield f"heldCall of {name}" if name in ON_TWO_CALLS else name, mistake, error
     for head, rows in tables("mistakes"):
@@ -325,7 +321,7 @@ def cells() -> Iterator[tuple[str, str, str]]:
                 yield services(name)[0], mistakes, error
 
 
-CELLS = [cell for cell in cells() if cell[2] != CANNOT_BE_MADE]
+CELLS = [cell for cell in cells() if cell[2] != "\N{EN DASH}"]
 
 
 @pytest.mark.parametrize(("service", "mistakes", "error"), CELLS)
@@ -333,12 +329,11 @@ def test_mistake(service: str, mistakes: str, error: str) -> None:
     case = right(service)
     for mistake in mistakes.split("; "):
         case = wrong(case, mistake)
-    assert answered(case) == error
+    assert answered(case, commanded=error in ("ok", "resourceBusy") or mistakes == "round a loop") == error
 
 
 @pytest.mark.parametrize("service", REQUESTS)
 def test_no_mistake(service: str) -> None:
-    """What the mistakes are made in is served without them."""
     assert answered(right(service)) == "ok"
 
 
