@@ -34,7 +34,7 @@ def logical(switch: Switch) -> dict[type, Handler]:
     async def set_forwarding(
         session: Session, request: SetForwarding, _namespace: str
     ) -> SetForwardingResponse:
-        destination = dialled(request.forward_dn) if request.forward_dn else ""
+        destination = "" if _says_nowhere(request) else dialled(request.forward_dn or "")
         if request.ring_count is not None and request.ring_count not in RINGS:
             raise Refused(Reason.INVALID_PARAMETER_VALUE)
         line = naming.controlled(session, request.device)
@@ -90,6 +90,11 @@ def logical(switch: Switch) -> dict[type, Handler]:
         GetDoNotDisturb: ({"features"}, get_do_not_disturb),
     }
     return {request: handler for request, (commands, handler) in needed.items() if commands <= switch.offered}
+
+
+def _says_nowhere(request: SetForwarding) -> bool:
+    """Whether no number is given.  Clients leave it empty when they switch off; then that is none, too."""
+    return request.forward_dn is None or (not request.forward_dn and not request.activate_forward)
 
 
 def _wanted(request: SetForwarding, destination: str, present: tuple[ForwardRule, ...]) -> ForwardRule:
