@@ -196,7 +196,7 @@ class Pbx(Driver):
         self._link_back = None
         self._put(Link(up=True))
 
-    # Commands
+    # Commands (a party outside can be cleared; nobody here can press its keys)
 
     async def make_call(self, caller: str, called: str, *, prompt: bool) -> str:
         self._must_be_line(caller, Reason.INVALID_CALLING_DEVICE_ID)
@@ -208,7 +208,7 @@ class Pbx(Driver):
     async def answer(self, call: str, device: str) -> None:
         await self._react(device)
         live = self._find(call, device)
-        self._must_be_line(device)  # nobody here can lift a handset outside
+        self._must_be_line(device)
         self._must_be(live, device, Phase.RINGING, Phase.PROMPTED)
         self._picked_up(live, device)
 
@@ -223,18 +223,21 @@ class Pbx(Driver):
     async def hold(self, call: str, device: str) -> None:
         await self._react(device)
         live = self._find(call, device)
+        self._must_be_line(device)
         self._must_be(live, device, Phase.TALKING)
         self._exchange.hold(live, device)
 
     async def retrieve(self, call: str, device: str) -> None:
         await self._react(device)
         live = self._find(call, device)
+        self._must_be_line(device)
         self._must_be(live, device, Phase.HELD)
         self._exchange.retrieve(live, device)
 
     async def consult(self, call: str, device: str, called: str) -> str:
         await self._react(device)
         live = self._find(call, device)
+        self._must_be_line(device)
         self._must_be(live, device, Phase.TALKING)
         self._must_be_callable(device, called)
         self._must_have_room(device)
@@ -282,6 +285,7 @@ class Pbx(Driver):
     async def generate_digits(self, call: str, device: str, digits: str) -> None:
         await self._react(device)
         live = self._find(call, device)
+        self._must_be_line(device)
         self._must_be(live, device, Phase.TALKING)
         self._tell(Digits(live.id, device, digits))
 
@@ -345,6 +349,7 @@ class Pbx(Driver):
         """The call that ``device`` holds and the one that it is in."""
         await self._react(device)
         first, second = self._find(held, device), self._find(active, device)
+        self._must_be_line(device)
         self._must_be(first, device, Phase.HELD)
         self._must_be(second, device, Phase.TALKING)
         return first, second
@@ -353,6 +358,7 @@ class Pbx(Driver):
         """The call in which ``device`` talks to somebody and into which ``number`` is to come."""
         await self._react(device)
         live = self._find(call, device)
+        self._must_be_line(device)
         self._must_be(live, device, Phase.TALKING)
         if len(live.taking_part) < 2:  # noqa: PLR2004 - itself and somebody to talk to
             raise Refused(Reason.INVALID_CONNECTION_STATE)
