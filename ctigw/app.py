@@ -177,7 +177,7 @@ async def start(
         ending.callback(database.close)
         if prepare is not None:
             database.run_now(prepare)
-        keeping = InDatabase(database, reactor)
+        keeping = InDatabase(database, reactor, config.store.log_days)
         ending.push_async_callback(keeping.close)
         driver = _driver(config, reactor, LineMemory(database))
         joined = gateway(config, driver, reactor, keeping)

@@ -110,6 +110,8 @@ class Store(Struct, frozen=True, forbid_unknown_fields=True):
 
     # An SQLAlchemy URL; empty: the file ctigw.sqlite in the data directory.
     url: str = ""
+    # Days that the call log and the audit go back: some places may not keep them longer.
+    log_days: Positive = 90
 
 
 class Log(Struct, frozen=True, forbid_unknown_fields=True):

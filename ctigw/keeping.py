@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import structlog
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.threads import deferToThread
+from twisted.python.failure import Failure
 
 from ctigw.directory import credentials
 from ctigw.directory.passwords import needs_rehash
@@ -20,6 +22,13 @@ from ctigw.store.audit import Audited
 from ctigw.store.behind import Behind
 from ctigw.store.call_log import LoggedCall
 from ctigw.store.database import Database
+
+DAY = 86_400
+log = structlog.get_logger(__name__)
+
+
+def _not_swept(failure: Failure) -> None:
+    log.warning("old entries of the logs stay", why=failure.getErrorMessage())
 
 
 class Keeping:
@@ -37,15 +46,27 @@ class Keeping:
 
 
 class InDatabase(Keeping):
-    """Everything is in ``database``, which is open.  The logs are written behind, on ``clock``."""
+    """Everything is in ``database``, which is open.
 
-    def __init__(self, database: Database, clock: IReactorTime) -> None:
-        self._database = database
+    The logs are written behind, on ``clock``; what is older than ``log_days`` is removed once a day.
+    """
+
+    def __init__(self, database: Database, clock: IReactorTime, log_days: int) -> None:
+        self._database, self._clock = database, clock
         self._behind = Behind(database, clock)
+        self._seconds = log_days * DAY
+        self._sweep()
 
     async def close(self) -> None:
         """Write what is still to be written."""
+        self._next.cancel()
         await self._behind.close()
+
+    def _sweep(self) -> None:
+        before = self._clock.seconds() - self._seconds
+        for forget in (call_log.forget, audit.forget):
+            self._database.submit(forget, before).addErrback(_not_swept)
+        self._next = self._clock.callLater(DAY, self._sweep)
 
     async def verify(self, name: str, password: str) -> Rights | None:
         candidate = await self._database.run(credentials.look_up, name)

@@ -64,7 +64,9 @@ MakeCallCaps = enum.Flag(
 )
 ConsultationCallCaps = enum.Flag("ConsultationCallCaps", "CONSULT_OPTION_UNRESTRICTED DEVICE_ID_ONLY")
 JoinCaps = enum.Flag("JoinCaps", "ACTIVE_CALL_CONNECTED HELD_CALL_HOLD DEVICE_ID_ONLY")
-SingleStepConferenceCaps = enum.Flag("SingleStepConferenceCaps", "PARTICIPATION_TYPE_ACTIVE DEVICE_ID_ONLY")
+SingleStepConferenceCaps = enum.Flag(
+    "SingleStepConferenceCaps", "PARTICIPATION_TYPE_ACTIVE PARTICIPATION_TYPE_SILENT DEVICE_ID_ONLY"
+)
 GenerateDigitsCaps = enum.Flag(
     "GenerateDigitsCaps", "DIGIT_MODE_DTMF DEVICE_ID_ONLY SUPPORTS_DTMF_TONES_ABCD"
 )

@@ -48,5 +48,5 @@ def may_monitor_call(session: Session, switch: Switch, call: Call) -> None:
 
 
 def _lines(switch: Switch, call: Call) -> list[str]:
-    """The lines in a call.  A call that was accepted a moment ago has nobody in it yet."""
-    return [device for device in call.connections if device in switch.picture.lines]
+    """The lines in a call; of a call between parties outside, those: who may do everything may end it."""
+    return [device for device in call.connections if device in switch.picture.lines] or list(call.connections)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from ctigw.csta import call_control as csta
 from ctigw.csta.types import ConnectionID, ConnectionListItem, Endpoint
-from ctigw.errors import Reason
+from ctigw.errors import Reason, Refused
 from ctigw.services import access
 from ctigw.services.dispatcher import Handler
 from ctigw.services.naming import Naming, connection_id, dialled
@@ -168,8 +168,10 @@ class CallControl:
         self, session: Session, request: csta.SingleStepConferenceCall, _namespace: str
     ) -> csta.SingleStepConferenceCallResponse:
         joining = dialled(request.device_to_join)
+        if request.participation_type is csta.ParticipationType.NONE:  # there, and neither heard nor hearing
+            raise Refused(Reason.INVALID_PARAMETER_VALUE)
         connection = self._naming.connection(session, request.active_call, CONNECTED, Reason.NO_ACTIVE_CALL)
-        listen_only = request.participation_type is not csta.ParticipationType.ACTIVE
+        listen_only = request.participation_type is csta.ParticipationType.SILENT
         call = await self._switch.single_step_conference(connection, joining, listen_only=listen_only)
         return csta.SingleStepConferenceCallResponse(conferenced_call=connection_id(session, call, joining))
 

@@ -243,7 +243,14 @@ def capability(dispatcher: Dispatcher, switch: Switch) -> dict[type, Handler]:
     async def get_logical_device_information(
         session: Session, request: csta.GetLogicalDeviceInformation, _namespace: str
     ) -> csta.GetLogicalDeviceInformationResponse:
-        line = naming.watched(session, request.device)
+        line = naming.known(session, request.device)
+        if line.category is not Category.STATION:  # calls pass through it; nothing can be asked of it
+            return csta.GetLogicalDeviceInformationResponse(
+                device_category=_category(line),
+                has_physical_element=False,
+                appearance_addressable=False,
+                appearance_type=csta.AppearanceType.SELECTED_STANDARD,
+            )
         every_event = events()
         return csta.GetLogicalDeviceInformationResponse(
             device_category=_category(line),
@@ -259,7 +266,7 @@ def capability(dispatcher: Dispatcher, switch: Switch) -> dict[type, Handler]:
     async def get_physical_device_information(
         session: Session, request: csta.GetPhysicalDeviceInformation, _namespace: str
     ) -> csta.GetPhysicalDeviceInformationResponse:
-        line = naming.watched(session, request.device)
+        line = naming.known(session, request.device)
         return csta.GetPhysicalDeviceInformationResponse(
             device_category=_category(line), has_logical_element=True
         )

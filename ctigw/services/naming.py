@@ -70,6 +70,18 @@ class Naming:
         access.may_monitor(session, line.number)
         return line
 
+    def known(self, session: Session, text: str | None) -> Line:
+        """The device, a line or not, that a device id names and that the session may know of."""
+        number = number_of(text or "")
+        if not number:
+            raise Refused(Reason.INVALID_PARAMETER_VALUE)
+        device = self.switch.picture.lines.get(number)
+        if device is None:
+            raise Refused(Reason.INVALID_DEVICE_ID)
+        if device.category is Category.STATION:
+            access.may_monitor(session, number)
+        return device
+
     def monitored(self, session: Session, text: str) -> Line:
         """The line that is to be monitored.  Raises `Refused`; a device that is no station cannot be."""
         device = self.switch.picture.lines.get(number_of(text))

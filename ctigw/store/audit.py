@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from ctigw.store.tables import AuditRow
@@ -52,3 +52,8 @@ def entries(
         Audited(found.at, found.who, found.request, found.outcome, found.on_behalf_of, found.target)
         for found in session.scalars(query)
     ]
+
+
+def forget(session: Session, before: float) -> None:
+    """Remove what was asked ``before`` that time."""
+    session.execute(delete(AuditRow).where(AuditRow.at < before))

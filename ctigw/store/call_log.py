@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from ctigw.store.tables import CallRow
@@ -56,3 +56,8 @@ def calls(
         )
         for found in session.scalars(query)
     ]
+
+
+def forget(session: Session, before: float) -> None:
+    """Remove what started ``before`` that time."""
+    session.execute(delete(CallRow).where(CallRow.started < before))
