@@ -248,13 +248,13 @@ class Pbx(Driver):
     async def transfer(self, held: str, active: str, device: str) -> str:
         first, second = await self._pair(held, active, device)
         _must_join(first, second, device)
+        self._must_fit(len(first.parties | second.parties) - 1)
         return self._exchange.transfer(first, second, device).id
 
     async def conference(self, held: str, active: str, device: str) -> str:
         first, second = await self._pair(held, active, device)
         _must_join(first, second, device)
-        if len(first.parties | second.parties) > self._limits.conference:
-            raise Refused(Reason.CONFERENCE_MEMBER_LIMIT_EXCEEDED)
+        self._must_fit(len(first.parties | second.parties))
         return self._exchange.conference(first, second, device).id
 
     async def single_step_transfer(self, call: str, device: str, called: str) -> str:
@@ -264,8 +264,7 @@ class Pbx(Driver):
 
     async def single_step_conference(self, call: str, device: str, joining: str, *, listen_only: bool) -> str:
         live = await self._single_step(call, device, joining)
-        if len(live.parties) >= self._limits.conference:
-            raise Refused(Reason.CONFERENCE_MEMBER_LIMIT_EXCEEDED)
+        self._must_fit(len(live.parties) + 1)
         self._exchange.single_step_conference(live, device, joining)
         return live.id
 
@@ -372,6 +371,10 @@ class Pbx(Driver):
     def _must_have_room(self, device: str) -> None:
         if self._exchange.taken(device) >= self._limits.appearances:
             raise Refused(Reason.RESOURCE_BUSY)
+
+    def _must_fit(self, parties: int) -> None:
+        if parties > self._limits.conference:
+            raise Refused(Reason.CONFERENCE_MEMBER_LIMIT_EXCEEDED)
 
     def _must_be(self, call: Call, device: str, *phases: Phase) -> None:
         if call.parties[device] not in phases:
