@@ -268,8 +268,7 @@ class Pbx(Driver):
 
     async def single_step_conference(self, call: str, device: str, joining: str, *, listen_only: bool) -> str:
         live = await self._single_step(call, device, joining)
-        if len(live.parties) >= self._limits.conference:
-            raise Refused(Reason.CONFERENCE_MEMBER_LIMIT_EXCEEDED)
+        self._must_fit(len(live.parties) + 1)
         self._exchange.single_step_conference(live, device, joining)
         return live.id
 
@@ -384,6 +383,10 @@ class Pbx(Driver):
         if self._exchange.taken(device) >= self._limits.appearances:
             raise Refused(Reason.RESOURCE_BUSY)
 
+    def _must_fit(self, parties: int) -> None:
+        if parties > self._limits.conference:
+            raise Refused(Reason.CONFERENCE_MEMBER_LIMIT_EXCEEDED)
+
     def _must_be(self, call: Call, device: str, *phases: Phase) -> None:
         if call.parties[device] not in phases:
             raise Refused(Reason.INVALID_CONNECTION_STATE)
@@ -399,13 +402,11 @@ class Pbx(Driver):
         """
         waiting = [party for party in first.taking_part if party != device]
         others = [phase for party, phase in second.parties.items() if party != device]
-        if not waiting or not others or Phase.FAILED in others:
-            raise Refused(Reason.INVALID_CONNECTION_STATE)
         joined = first.parties.keys() | second.parties.keys()
-        if len(joined) < len(first.parties) + len(second.parties) - 1:  # somebody else is in both
-            raise Refused(Reason.INVALID_DESTINATION_DEVICE_OBJECT)
-        if len(joined) - 1 + staying > self._limits.conference:
-            raise Refused(Reason.CONFERENCE_MEMBER_LIMIT_EXCEEDED)
+        twice = len(joined) < len(first.parties) + len(second.parties) - 1  # somebody else is in both
+        if not waiting or not others or Phase.FAILED in others or twice:
+            raise Refused(Reason.INVALID_CONNECTION_STATE)
+        self._must_fit(len(joined) - 1 + staying)
 
     def _call(self, call: str) -> Call:
         if call not in self._exchange.calls:

@@ -188,17 +188,7 @@ def capability(dispatcher: Dispatcher, switch: Switch) -> dict[type, Handler]:
         return event_lists(dispatcher.services, told(switch.kinds))
 
     def setup() -> caps.TransAndConfSetup:
-        """The ways in which two calls that can be joined come about."""
-        flags = caps.TransAndConfSetup
-        ways = {
-            flags.CONSULTATION_CALL: {"consult"},
-            flags.HOLD_CALL_MAKE_CALL: {"hold", "make_call"},
-            flags.ALTERNATE_CALL: {"alternate"},
-        }
-        there = flags(0)
-        for flag, commands in ways.items():
-            there |= flag if commands <= switch.offered else flags(0)
-        return there
+        return _setup(switch.offered)
 
     async def get_csta_features(
         _session: Session, _request: csta.GetCSTAFeatures, _namespace: str
@@ -278,6 +268,20 @@ def capability(dispatcher: Dispatcher, switch: Switch) -> dict[type, Handler]:
         csta.GetLogicalDeviceInformation: get_logical_device_information,
         csta.GetPhysicalDeviceInformation: get_physical_device_information,
     }
+
+
+def _setup(commands: frozenset[str]) -> caps.TransAndConfSetup:
+    """The ways in which two calls that can be joined come about."""
+    flags = caps.TransAndConfSetup
+    ways = {
+        flags.CONSULTATION_CALL: {"consult"},
+        flags.HOLD_CALL_MAKE_CALL: {"hold", "make_call"},
+        flags.ALTERNATE_CALL: {"alternate"},
+    }
+    there = flags(0)
+    for flag, needed in ways.items():
+        there |= flag if needed <= commands else flags(0)
+    return there
 
 
 def _category(line: Line) -> csta.DeviceCategory:

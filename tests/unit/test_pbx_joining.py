@@ -284,7 +284,7 @@ def test_two_calls_with_the_same_other_party_are_not_joined(bench: Bench, other:
     active = done(bench.pbx.consult(held, "2001", other))
     bench.told(2)
     for join in (bench.pbx.transfer, bench.pbx.conference):
-        assert bench.refused(join(held, active, "2001")) is Reason.INVALID_DESTINATION_DEVICE_OBJECT
+        assert bench.refused(join(held, active, "2001")) is Reason.INVALID_CONNECTION_STATE
     assert bench.pbx.live_calls == 2
 
 
