@@ -200,10 +200,7 @@ class Pbx(Driver):
         return self._exchange.place(caller, called, prompt=prompt).id
 
     async def answer(self, call: str, device: str) -> None:
-        await self._react(device)
-        live = self._find(call, device)
-        self._must_be_line(device)  # nobody here can lift a handset outside
-        self._must_be(live, device, Phase.RINGING, Phase.PROMPTED)
+        live = await self._commanded(call, device, Phase.RINGING, Phase.PROMPTED)
         self._picked_up(live, device)
 
     async def clear(self, call: str, device: str) -> None:
@@ -215,21 +212,15 @@ class Pbx(Driver):
         self._exchange.clear_call(self._call(call))
 
     async def hold(self, call: str, device: str) -> None:
-        await self._react(device)
-        live = self._find(call, device)
-        self._must_be(live, device, Phase.TALKING)
+        live = await self._commanded(call, device, Phase.TALKING)
         self._exchange.hold(live, device)
 
     async def retrieve(self, call: str, device: str) -> None:
-        await self._react(device)
-        live = self._find(call, device)
-        self._must_be(live, device, Phase.HELD)
+        live = await self._commanded(call, device, Phase.HELD)
         self._exchange.retrieve(live, device)
 
     async def consult(self, call: str, device: str, called: str) -> str:
-        await self._react(device)
-        live = self._find(call, device)
-        self._must_be(live, device, Phase.TALKING)
+        live = await self._commanded(call, device, Phase.TALKING)
         self._must_be_callable(device, called)
         self._must_have_room(device)
         return self._exchange.consult(live, device, called).id
@@ -265,18 +256,13 @@ class Pbx(Driver):
         return live.id
 
     async def deflect(self, call: str, device: str, destination: str) -> None:
-        await self._react(device)
-        live = self._find(call, device)
-        self._must_be_line(device)
-        self._must_be(live, device, Phase.RINGING)
+        live = await self._commanded(call, device, Phase.RINGING)
         self._must_be_callable(device, destination, Reason.INVALID_DESTINATION)
         self._must_be_new(live, destination)
         self._exchange.deflect(live, device, destination)
 
     async def generate_digits(self, call: str, device: str, digits: str) -> None:
-        await self._react(device)
-        live = self._find(call, device)
-        self._must_be(live, device, Phase.TALKING)
+        live = await self._commanded(call, device, Phase.TALKING)
         self._tell(Digits(live.id, device, digits))
 
     async def set_forwarding(self, device: str, rule: ForwardRule) -> None:
@@ -335,19 +321,26 @@ class Pbx(Driver):
         if not self._behaviours[device].in_service:
             raise Refused(broken)
 
+    async def _commanded(self, call: str, device: str, *phases: Phase) -> Call:
+        """The call at a line that is told to do something there, which it can do in ``phases`` only."""
+        await self._react(device)
+        live = self._find(call, device)
+        self._must_be_line(device)  # nobody here can tell a phone outside what to do
+        self._must_be(live, device, *phases)
+        return live
+
     async def _pair(self, held: str, active: str, device: str) -> tuple[Call, Call]:
         """The call that ``device`` holds and the one that it is in."""
         await self._react(device)
         first, second = self._find(held, device), self._find(active, device)
+        self._must_be_line(device)
         self._must_be(first, device, Phase.HELD)
         self._must_be(second, device, Phase.TALKING)
         return first, second
 
     async def _single_step(self, call: str, device: str, number: str) -> Call:
         """The call in which ``device`` talks to somebody and into which ``number`` is to come."""
-        await self._react(device)
-        live = self._find(call, device)
-        self._must_be(live, device, Phase.TALKING)
+        live = await self._commanded(call, device, Phase.TALKING)
         if len(live.taking_part) < 2:  # noqa: PLR2004 - itself and somebody to talk to
             raise Refused(Reason.INVALID_CONNECTION_STATE)
         self._must_be_callable(device, number, Reason.INVALID_DESTINATION)

@@ -127,6 +127,20 @@ def test_an_outside_caller_hears_a_tone(bench: Bench) -> None:
     assert bench.told(1) == cleared("2007", "95551234")
 
 
+def test_nobody_here_can_tell_an_outside_phone_what_to_do(bench: Bench) -> None:
+    call = bench.pbx.ring_in("91", "2001")
+    pbx = bench.pbx
+    for command in (
+        pbx.hold(call, "91"),
+        pbx.consult(call, "91", "2002"),
+        pbx.generate_digits(call, "91", "1"),
+        pbx.single_step_transfer(call, "91", "2002"),
+    ):
+        assert bench.refused(command) is Reason.INVALID_DEVICE_ID
+    done(pbx.clear(call, "91"))  # but hang up on it
+    bench.told()
+
+
 @pytest.mark.parametrize(
     ("caller", "called", "reason"),
     [
