@@ -207,6 +207,19 @@ class Books(RuleBasedStateMachine):
     def do_not_disturb(self, line: str, on: bool) -> None:
         self.run(self.pbx.set_do_not_disturb(line, on=on))
 
+    @rule(devices=st.permutations(LINES), then=st.sampled_from(["transfer", "conference", ""]))
+    def meet(self, devices: list[str], then: str) -> None:
+        """What takes many steps by chance: one line talks to two others, and may join them."""
+        one, two, three, *_ = devices
+        self.run(self.pbx.make_call(one, two, prompt=False))
+        self.pick_up(two)
+        for held in [c for c in self.pbx._exchange.at(one) if c.parties[one] is Phase.TALKING]:
+            self.run(self.pbx.consult(held.id, one, three))
+            self.pick_up(three)
+            for active in [c for c in self.pbx._exchange.at(one) if c.parties[one] is Phase.TALKING]:
+                if then:
+                    self.run(getattr(self.pbx, then)(held.id, active.id, one))
+
     # People and the world
 
     @rule(line=st.sampled_from(LINES))
