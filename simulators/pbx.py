@@ -104,6 +104,10 @@ class Pbx(Driver):
     def linked(self) -> bool:
         return self._link_back is None
 
+    def is_line(self, number: str) -> bool:
+        """Whether ``number`` is one of the phones here."""
+        return number in self._behaviours
+
     def line_features(self, number: str) -> LineFeatures:
         """The features of a line as they are now; KeyError when there is no such line."""
         return self._features[number]
