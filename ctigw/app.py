@@ -128,7 +128,8 @@ async def start(config: Config, data: Path, reactor: Any) -> Running:
             addresses.append(port.getHost())
             log.info("listening", endpoint=listener.endpoint)
         ending.callback(driver.stop)
-        driver.start()
+        with _blaming("driver.settings"):
+            driver.start()
         return Running(joined, tuple(addresses), ending.pop_all())
 
 

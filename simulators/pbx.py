@@ -112,9 +112,13 @@ class Pbx(Driver):
         """The features of a line as they are now; KeyError when there is no such line."""
         return self._features[number]
 
+    def calls(self, number: str) -> tuple[Call, ...]:
+        """The calls that a line or an outside number is in; to look at."""
+        return self._exchange.at(number)
+
     def phase(self, number: str) -> tuple[Phase, ...]:
         """What a line does in each of its calls."""
-        return tuple(call.parties[number] for call in self._exchange.at(number))
+        return tuple(call.parties[number] for call in self.calls(number))
 
     @property
     def live_calls(self) -> int:
@@ -139,10 +143,9 @@ class Pbx(Driver):
     # What people and the world do, without anybody's command
 
     def behave(self, number: str, name: str) -> None:
-        """Give a line the behaviour called ``name``.
-
-        Raises `ValueError` for a name and `KeyError` for a line that are not there.
-        """
+        """Give a line the behaviour called ``name``.  Raises `ValueError` for what is not there."""
+        if not self.is_line(number):
+            raise ValueError(f"there is no line {number}")
         before, after = self._behaviours[number], behaviour(name)
         self._behaviours[number] = after
         if before.in_service == after.in_service:

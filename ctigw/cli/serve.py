@@ -34,7 +34,7 @@ def demo(data: Path, port: int) -> None:
     """Run the gateway with a simulated PBX of twenty lines; nothing to configure."""
     config = Config(
         listeners=(Listener(endpoint=f"tcp:{port}:interface=127.0.0.1"),),
-        driver=DriverSettings(settings={"script": "demo"}),
+        driver=DriverSettings(settings={"script": "demo", "control": str(data / "sim.sock")}),
     )
 
     def welcome(addresses: tuple[Any, ...]) -> None:

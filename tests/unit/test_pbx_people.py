@@ -180,7 +180,7 @@ def test_a_new_behaviour_is_told_to_nobody(bench: Bench) -> None:
 def test_behaviours_and_lines_that_are_not_there(bench: Bench) -> None:
     with pytest.raises(ValueError, match="no behaviour is called 'sleepy'"):
         bench.pbx.behave("2003", "sleepy")
-    with pytest.raises(KeyError, match="3000"):
+    with pytest.raises(ValueError, match="there is no line 3000"):
         bench.pbx.behave("3000", "busy")
     assert bench.pbx.behaviour_names()["2003"] == "normal"
 
