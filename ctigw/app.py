@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,31 +14,40 @@ from typing import Any
 import structlog
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
+from sqlalchemy.orm import Session as DatabaseSession
 from twisted.internet.defer import maybeDeferred
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IReactorTime
+from twisted.internet.protocol import Factory
 from twisted.internet.task import Clock
 
 from ctigw.config import Config, ConfigError, Listener, with_key
+from ctigw.csta.system import SystemStatusValue
 from ctigw.csta.validation import validator
+from ctigw.keeping import InDatabase, Keeping
 from ctigw.net.background import spawn, within
 from ctigw.net.csta_server import CstaFactory, Serving, logging_inspector
+from ctigw.net.tls import secured
+from ctigw.patterns import matcher
+from ctigw.services.application_sessions import ApplicationSessions
 from ctigw.services.associated import associated
+from ctigw.services.audit import Audit
 from ctigw.services.call_control import CallControl
+from ctigw.services.call_log import CallLog
 from ctigw.services.capability import capability
 from ctigw.services.dispatcher import Dispatcher
 from ctigw.services.logical import logical
 from ctigw.services.monitors import Monitors
-from ctigw.services.session import Session
+from ctigw.services.session import EVERYTHING, Rights, Session
 from ctigw.services.snapshot import snapshot
 from ctigw.services.system import Registrations, status
-from ctigw.store.database import Database, DatabaseError
+from ctigw.store.database import Database, DatabaseError, url_in
 from ctigw.store.line_features import LineMemory
 from ctigw.switch.driver import Driver, Memory
 from ctigw.switch.switch import Switch
 
-SETTINGS_FILE = "ctigw.sqlite"
+NOTHING_KEPT = Keeping()
 log = structlog.get_logger(__name__)
 
 
@@ -52,13 +61,36 @@ class Gateway:
     switch: Switch
     monitors: Monitors
     registrations: Registrations
+    applications: ApplicationSessions
+    calls: CallLog
     dispatcher: Dispatcher
     counters: Counter[str]
 
-    def ended(self, session: Session) -> None:
-        """Let go of everything that a session held."""
+    def gone(self, session: Session) -> None:
+        """A client is gone: let go of everything that it held."""
+        session.closed = True
+        self.applications.end(session)
         self.monitors.end(session)
         self.registrations.end(session)
+
+    def shut_down(self) -> None:
+        """Tell everybody who wants to know that the gateway goes down, and write what it still knows."""
+        self.registrations.tell(SystemStatusValue.DISABLED)
+        self.applications.terminate()
+        self.calls.close()
+
+    def _rights(self, listener: Listener) -> Rights | None:
+        """Those of the clients of a listener that have not said who they are; None: they must."""
+        if listener.authentication in ("session", "certificate"):
+            return None
+        return self._certified(listener.application) if listener.application else EVERYTHING
+
+    def _certified(self, name: str) -> Rights | None:
+        """The rights of the application that the configuration calls ``name``."""
+        for application in self.config.application:
+            if application.name == name:
+                return Rights(name, matcher(application.monitor), matcher(application.control))
+        return None
 
     def factory(self, listener: Listener) -> CstaFactory:
         """What accepts the clients of ``listener``."""
@@ -70,22 +102,36 @@ class Gateway:
             clock=self.clock,
             limits=self.config.limits,
             status=lambda: status(self.switch),
-            ended=self.ended,
+            ended=self.gone,
+            rights=self._rights(listener),
+            certified=self._certified,
             inspect=inspect,
             counters=self.counters,
         )
         return CstaFactory(serving, listener)
 
 
-def gateway(config: Config, driver: Driver, clock: IReactorTime) -> Gateway:
-    """A gateway before ``driver``'s PBX, on ``clock``."""
+def gateway(config: Config, driver: Driver, clock: IReactorTime, keeping: Keeping = NOTHING_KEPT) -> Gateway:
+    """A gateway before ``driver``'s PBX, on ``clock``; ``keeping`` knows who clients are and has the logs."""
     limits = config.limits
     switch = Switch(driver, within=within(clock, limits.command_seconds), spawn=spawn)
     monitors = Monitors(
         switch, per_session=limits.monitors_per_session, per_device=limits.monitors_per_device
     )
     registrations = Registrations(switch, per_session=limits.registrations_per_session)
-    dispatcher = Dispatcher()
+
+    def over(session: Session) -> None:
+        """Who is nobody any more watches nothing."""
+        monitors.end(session)
+        registrations.end(session)
+
+    applications = ApplicationSessions(
+        clock, keeping.verify, over, shortest=limits.session_shortest, longest=limits.session_longest
+    )
+    calls = CallLog(keeping.call, clock.seconds)
+    switch.observe(calls.on_event)
+    dispatcher = Dispatcher(Audit(keeping.asked, clock.seconds).record)
+    dispatcher.serve_with(applications.handlers(), strangers=True)
     dispatcher.serve_with(CallControl(switch).handlers())
     dispatcher.serve_with(associated(switch))
     dispatcher.serve_with(logical(switch))
@@ -93,7 +139,18 @@ def gateway(config: Config, driver: Driver, clock: IReactorTime) -> Gateway:
     dispatcher.serve_with(snapshot(switch))
     dispatcher.serve_with(registrations.handlers())
     dispatcher.serve_with(capability(dispatcher, switch))
-    return Gateway(config, clock, driver, switch, monitors, registrations, dispatcher, Counter())
+    return Gateway(
+        config=config,
+        clock=clock,
+        driver=driver,
+        switch=switch,
+        monitors=monitors,
+        registrations=registrations,
+        applications=applications,
+        calls=calls,
+        dispatcher=dispatcher,
+        counters=Counter(),
+    )
 
 
 @dataclass(slots=True)
@@ -105,24 +162,33 @@ class Running:
     _ending: AsyncExitStack
 
     async def stop(self) -> None:
-        """Close the listeners, then the clients, then the PBX, then the database."""
+        """Stop the PBX, close the listeners, tell the clients and close them, then the database."""
         await self._ending.aclose()
 
 
-async def start(config: Config, data: Path, reactor: Any) -> Running:
+async def start(
+    config: Config, data: Path, reactor: Any, *, prepare: Callable[[DatabaseSession], None] | None = None
+) -> Running:
     """A running gateway that keeps its settings in ``data``.
 
+    ``prepare`` puts into the database what must be there before anybody connects.
     Raises `ConfigError`, naming the key that is to blame; nothing stays open then.
     """
     async with AsyncExitStack() as ending:
         database = _database(config, data)
         ending.callback(database.close)
+        if prepare is not None:
+            database.run_now(prepare)
+        keeping = InDatabase(database, reactor)
+        ending.push_async_callback(keeping.close)
         driver = _driver(config, reactor, LineMemory(database))
-        joined = gateway(config, driver, reactor)
+        joined = gateway(config, driver, reactor, keeping)
         addresses = []
-        for index, listener in enumerate(config.listeners):
-            factory = joined.factory(listener)
+        factories = [joined.factory(listener) for listener in config.listeners]
+        for factory in factories:
             ending.callback(factory.close)
+        ending.callback(joined.shut_down)
+        for index, (listener, factory) in enumerate(zip(config.listeners, factories, strict=True)):
             port = await _listen(index, listener, factory, reactor)
             ending.push_async_callback(maybeDeferred, port.stopListening)
             addresses.append(port.getHost())
@@ -138,6 +204,8 @@ def check(config: Config) -> None:
     clock = Clock()
     for index, listener in enumerate(config.listeners):
         _endpoint(index, listener, clock)
+        with _blaming(f"listeners[{index}].tls_certificate"):
+            secured(listener, Factory())
     with _blaming("store.url"):
         make_url(config.store.url or "sqlite://")
     _driver(config, clock, _NothingSaved())
@@ -162,13 +230,11 @@ def _blaming(key: str, *also: type[Exception]) -> Iterator[None]:
 
 
 def _database(config: Config, data: Path) -> Database:
-    url = config.store.url
-    if not url:
+    if not config.store.url:
         with _blaming("--data"):
             data.mkdir(parents=True, exist_ok=True, mode=0o700)
-        url = f"sqlite:///{data / SETTINGS_FILE}"
     with _blaming("store.url", DatabaseError):
-        database = Database(url)
+        database = Database(config.store.url or url_in(data))
         database.open()
     return database
 
@@ -190,5 +256,7 @@ def _endpoint(index: int, listener: Listener, reactor: Any) -> Any:
 
 async def _listen(index: int, listener: Listener, factory: CstaFactory, reactor: Any) -> Any:
     endpoint = _endpoint(index, listener, reactor)
+    with _blaming(f"listeners[{index}].tls_certificate"):
+        protected = secured(listener, factory)
     with _blaming(f"listeners[{index}].endpoint", CannotListenError):
-        return await endpoint.listen(factory)
+        return await endpoint.listen(protected)

@@ -13,6 +13,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, Struct, field
 
+from ctigw.patterns import matcher
+
 Positive = Annotated[int, Meta(ge=1)]
 Seconds = Annotated[float, Meta(gt=0)]
 
@@ -27,8 +29,16 @@ class Listener(Struct, frozen=True, forbid_unknown_fields=True):
     # A Twisted endpoint description, so that TLS is a matter of words ("ssl:4722:privateKey=…:certKey=…").
     # 4721 is where plain CSTA over TCP is usually found; loopback, because nobody has to log in.
     endpoint: str = "tcp:4721:interface=127.0.0.1"
-    # "none": whoever can connect may do everything.  "address": whoever connects from `networks` may.
-    authentication: Literal["none", "address"] = "none"
+    # "none": whoever can connect is served.  "address": whoever connects from `networks` is.
+    # "session": whoever says who it is with StartApplicationSession.  "certificate": whoever has a TLS client
+    # certificate of `tls_client_ca`, whose common name is that of an application.
+    authentication: Literal["none", "address", "session", "certificate"] = "none"
+    # The entry of `application` whose rights clients without a session have; empty: they may do everything.
+    application: str = ""
+    # PEM files: TLS on a "tcp:" endpoint, and who may say that a client's certificate is true.
+    tls_certificate: str = ""
+    tls_key: str = ""
+    tls_client_ca: str = ""
     # "none" on an address that others can reach needs this said as well.
     open_to_everybody: bool = False
     networks: tuple[str, ...] = ()
@@ -48,6 +58,17 @@ class Listener(Struct, frozen=True, forbid_unknown_fields=True):
     max_frame: Annotated[int, Meta(ge=1024, le=65535)] = 65535
 
 
+class Application(Struct, frozen=True, forbid_unknown_fields=True):
+    """What the clients of a listener may do, or those with a certificate of this name.
+
+    Lines are named by patterns: ``2001``, ``20*``, ``2001-2005``, ``*``.
+    """
+
+    name: Annotated[str, Meta(min_length=1)]
+    monitor: tuple[str, ...] = ()
+    control: tuple[str, ...] = ()
+
+
 class Limits(Struct, frozen=True, forbid_unknown_fields=True):
     """Bounds on what clients may take."""
 
@@ -61,8 +82,16 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True):
     registrations_per_session: Positive = 16
     # Requests of one connection that wait for the PBX; clients wait for answers long before.
     requests_in_hand: Positive = 1_000
-    # Bytes waiting for a client that does not read; at the bound it is closed.
+    # Requests of one connection in a second: far more than phones make, less than what would starve others.
+    requests_per_second: Positive = 10_000
+    # Bytes waiting for a client that does not read; beyond them its events are dropped, and it is told later.
     send_queue: Positive = 4 * 1024 * 1024
+    # A client that has read nothing for so long after that is closed: it is more likely dead than slow.
+    send_queue_seconds: Seconds = 60.0
+    # Seconds that an application session lasts unless it is reset: what clients ask for, within these.
+    # Some ask for a minute and never reset; they may need a longer shortest.
+    session_shortest: Positive = 60
+    session_longest: Positive = 86_400
     # A command without an answer from the PBX for so long is answered resourceBusy (clients wait 5 to 10 s).
     command_seconds: Seconds = 5.0
 
@@ -94,6 +123,8 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     """Everything that can be set."""
 
     listeners: tuple[Listener, ...] = (Listener(),)
+    # Clients that say who they are have the rights of the directory (`ctigw app`, `ctigw user`) instead.
+    application: tuple[Application, ...] = ()
     limits: Limits = Limits()
     driver: DriverSettings = field(default_factory=DriverSettings)
     store: Store = Store()
@@ -115,10 +146,16 @@ def parse(text: str, name: str = "configuration") -> Config:
         config = msgspec.toml.decode(text, type=Config)
     except msgspec.DecodeError as error:
         raise ConfigError(f"{name}: {with_key(str(error))}") from None
+    known = {application.name for application in config.application}
     for index, listener in enumerate(config.listeners):
-        why = _unsafe(listener)
+        why = _unsafe(listener) or _unusable(listener, known)
         if why:
             raise ConfigError(f"{name}: listeners[{index}].{why}")
+    for index, application in enumerate(config.application):
+        try:
+            matcher((*application.monitor, *application.control))
+        except ValueError as error:
+            raise ConfigError(f"{name}: application[{index}]: {error}") from None
     if not config.listeners:
         raise ConfigError(f"{name}: listeners: at least one is needed")
     return config
@@ -144,6 +181,24 @@ def _unsafe(listener: Listener) -> str | None:
         return (
             'authentication: "none" on an address that is not loopback lets anybody control every line; '
             "say open_to_everybody = true if that is meant"
+        )
+    return None
+
+
+def _unusable(listener: Listener, applications: set[str]) -> str | None:
+    """What a listener lacks of what its other settings need."""
+    if listener.application and listener.application not in applications:
+        return f"application: no [[application]] is called {listener.application!r}"
+    tls = (listener.tls_certificate, listener.tls_key)
+    if any(tls) and not all(tls):
+        return "tls_certificate: needs tls_key as well, and the other way round"
+    if any(tls) and not listener.endpoint.startswith("tcp"):
+        return 'tls_certificate: needs a "tcp:" endpoint'
+    if bool(listener.tls_client_ca) != (listener.authentication == "certificate") or (
+        listener.tls_client_ca and not all(tls)
+    ):
+        return (
+            'authentication: "certificate" needs tls_certificate, tls_key and tls_client_ca, and only it does'
         )
     return None
 

@@ -11,7 +11,7 @@ strict: the namespace asked for, declared order.  Both are derived from the decl
 
 Field types: ``str``, ``int``, ``bool``, an ``Enum`` (its values are the texts), a ``Flag`` (an element for
 each member that is set, with the text ``true``), ``bytes`` (hexBinary), `Empty` (an element without content),
-`Elements` (whatever is there: read, never written), another dataclass, ``T | None`` (optional) and
+`Elements` (whatever is there, as names and texts), another dataclass, ``T | None`` (optional) and
 ``tuple[T, ...]`` (repeated).  `child` overrides a name, or wraps a repeated child in an element of its own.
 A class marked `choice` has exactly one of its children.
 
@@ -241,7 +241,7 @@ class Schema:
         if hint is Empty:
             return (lambda _element, _path: EMPTY), (lambda _element, _value, _prefix: None)
         if hint is Elements:
-            return (lambda element, _path: _leaves(element)), (lambda _element, _value, _prefix: None)
+            return (lambda element, _path: _leaves(element)), _write_leaves
         if issubclass(hint, enum.Flag):
             return _flags(hint)
         parse, text = _SCALARS.get(hint) or (hint, _enum_text)
@@ -283,7 +283,13 @@ def _flags(cls: type[enum.Flag]) -> tuple[Callable[[Element, str], Any], Callabl
 
 
 def _leaves(element: Element) -> Elements:
-    return Elements((_local(node), (node.text or "").strip()) for node in element.iter() if len(node) == 0)
+    leaves = (node for node in element.iterdescendants() if len(node) == 0)
+    return Elements((_local(node), (node.text or "").strip()) for node in leaves)
+
+
+def _write_leaves(element: Element, value: Elements, prefix: str) -> None:
+    for name, text in value:
+        etree.SubElement(element, prefix + name).text = text
 
 
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}

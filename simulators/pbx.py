@@ -104,6 +104,9 @@ class Pbx(Driver):
     def linked(self) -> bool:
         return self._link_back is None
 
+    def kinds(self) -> frozenset[Kind]:
+        return frozenset(Kind) - {Kind.QUEUE}  # a line is free, busy or forwarded: nobody waits in a queue
+
     def is_line(self, number: str) -> bool:
         """Whether ``number`` is one of the phones here."""
         return number in self._behaviours

@@ -1,5 +1,5 @@
-"""What holds in every test: nothing is logged as an error, nothing is left on the reactor, and every CSTA
-message that an association sends is valid, by our schemas and by the reference ones where those are at hand."""
+"""What holds in every test: nothing is logged as an error, nothing is left on the reactor, every CSTA message
+that an association sends is valid, by our schemas and by the reference ones where those are at hand."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command line: the gateway itself (`serve`), and a client of one (`client`)."""
+"""The command line: the gateway itself (`serve`), and a client of one (`client`, `phone`)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from importlib.metadata import entry_points
 
 import click
 
-from ctigw.cli.client import answer, call, features, hangup, monitor, status
+from ctigw.cli.client import features, monitor, status
+from ctigw.cli.phone import PHONE
 from ctigw.cli.serve import check, demo, run
 
 # Where other packages name the commands that they add.
@@ -31,5 +32,5 @@ def main() -> None:
     """A CTI gateway: CSTA XML over TCP in front of a PBX, and a PBX to try it with."""
 
 
-for command in (demo, run, check, monitor, call, answer, hangup, status, features):
+for command in (demo, run, check, monitor, status, features, *PHONE):
     main.add_command(command)

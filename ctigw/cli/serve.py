@@ -13,6 +13,7 @@ from twisted.internet.defer import Deferred
 
 from ctigw.cli.running import UNUSABLE, fail, on_reactor
 from ctigw.config import Config, ConfigError, DriverSettings, Listener, load
+from ctigw.directory.demo import ensure_demo
 
 PORT = 4721
 data_option = click.option(
@@ -40,7 +41,7 @@ def demo(data: Path, port: int) -> None:
     def welcome(addresses: tuple[Any, ...]) -> None:
         click.echo(_welcome(addresses[0].port, data))
 
-    _serve(config, data, welcome)
+    _serve(config, data, welcome, prepare=ensure_demo)
 
 
 @click.command()
@@ -78,7 +79,7 @@ def check(file: Path) -> None:
     click.echo(f"{file}: fine")
 
 
-def _serve(config: Config, data: Path, ready: Any = None, *, prefix: str = "") -> None:
+def _serve(config: Config, data: Path, ready: Any = None, *, prefix: str = "", prepare: Any = None) -> None:
     from ctigw import app
     from ctigw.net import logs
 
@@ -87,7 +88,7 @@ def _serve(config: Config, data: Path, ready: Any = None, *, prefix: str = "") -
 
     async def serve(reactor: Any) -> None:
         try:
-            running = await app.start(config, data, reactor)
+            running = await app.start(config, data, reactor, prepare=prepare)
         except ConfigError as error:
             fail(f"{prefix}{error}", UNUSABLE)
         reactor.addSystemEventTrigger("before", "shutdown", lambda: Deferred.fromCoroutine(running.stop()))

@@ -11,10 +11,12 @@ from typing import Any
 
 import click
 
-from ctigw.csta import events
+from ctigw.csta import associated, events, logical
 from ctigw.csta.capability import GetCSTAFeaturesResponse
-from ctigw.csta.types import ConnectionID, csta
-from ctigw.xml import EMPTY
+from ctigw.csta.logical import GetForwardingResponse
+from ctigw.csta.snapshot import SnapshotDeviceResponse
+from ctigw.csta.types import ConnectionID, ConnectionListItem, csta
+from ctigw.xml import EMPTY, camel_case
 
 
 def event(message: Any, line: str, now: datetime, form: str | None, *, color: bool = False) -> str:
@@ -26,15 +28,16 @@ def event(message: Any, line: str, now: datetime, form: str | None, *, color: bo
         return json.dumps(told | {"message": as_dict(message)}, ensure_ascii=False)
     name = type(message).__name__.removesuffix("Event")
     paint, phrase = _SHOWN.get(type(message), ("white", lambda _event: ""))
-    state = message.local_connection_info
+    connection = _connection(message)
+    details = (getattr(message, field, None) for field in ("local_connection_info", "cause"))
     cells = (
         now.strftime("%H:%M:%S"),
         f"{line:<6}",
         click.style(f"{name:<17}", fg=paint) if color else f"{name:<17}",
-        f"call {_connection(message).call_id}: {phrase(message)}",
-        f"[{state.value if state else '-'}, {message.cause.value}]",
+        (f"call {connection.call_id}: " if connection else "") + phrase(message),
+        f"[{', '.join(value.value for value in details if value is not None)}]",
     )
-    return "  ".join(cells)
+    return "  ".join(cells).removesuffix("  []")
 
 
 def features(message: GetCSTAFeaturesResponse, form: str | None) -> str:
@@ -49,9 +52,32 @@ def features(message: GetCSTAFeaturesResponse, form: str | None) -> str:
         lines.append({"supportedServices": "services", "supportedEvents": "events"}[title])
         for members in groups.values():
             for name, flags in members.items():
-                said = ", ".join(flag for flag, on in flags.items() if on)
+                said = ", ".join(flags)
                 lines.append(f"  {name}" + (f"  ({said})" if said else ""))
     return "\n".join(lines)
+
+
+def forwardings(message: GetForwardingResponse) -> str:
+    """The forwardings of a line: one on each line of text."""
+    lines = []
+    for item in message.forwarding_list:
+        kind = item.forwarding_type.value if item.forwarding_type else "forwarding"
+        rings = f" after {item.ring_count} rings" if item.ring_count else ""
+        lines.append(f"{kind:<18} {'on ' if item.forward_status else 'off'}  {item.forward_dn}{rings}")
+    return "\n".join(lines) or "none"
+
+
+def snapshot(message: SnapshotDeviceResponse) -> str:
+    """The calls of a line: its own state first, then those of the others."""
+    data = message.cross_ref_id_or_snapshot_data.snapshot_data
+    lines = []
+    for info in data.snapshot_device_response_info if data else ():
+        states = info.local_call_state.compound_call_state
+        told = [state.value for state in states.local_connection_state] if states else ["?"]
+        lines.append(
+            f"call {info.connection_identifier.call_id}: {told[0]}; others: {', '.join(told[1:]) or '-'}"
+        )
+    return "\n".join(lines) or "no call"
 
 
 def xml(message: object) -> str:
@@ -66,6 +92,8 @@ def as_dict(value: Any) -> Any:
         return {name: as_dict(part) for name, part in known if part is not None}
     if value is EMPTY:
         return {}
+    if isinstance(value, enum.Flag):
+        return {camel_case((flag.name or "").lower()): True for flag in value}
     if isinstance(value, enum.Enum):
         return value.value
     if isinstance(value, tuple):
@@ -73,9 +101,22 @@ def as_dict(value: Any) -> Any:
     return value.hex() if isinstance(value, bytes) else value
 
 
-def _connection(message: Any) -> ConnectionID:
+def _connection(message: Any) -> ConnectionID | None:
+    """The first connection that a message names."""
     found = (getattr(message, field.name) for field in dataclasses.fields(message))
-    return next((part for part in found if isinstance(part, ConnectionID)), ConnectionID(call_id="?"))
+    return next((part for part in found if isinstance(part, ConnectionID)), None)
+
+
+def _new_call(items: tuple[ConnectionListItem, ...]) -> str:
+    """The call that joined parties are in."""
+    return next((item.new_connection.call_id or "?" for item in items if item.new_connection), "?")
+
+
+def _forwarding(message: logical.ForwardingEvent) -> str:
+    kind = message.forwarding_type.value if message.forwarding_type else "forwarding"
+    if not message.forward_status:
+        return f"{_who(message.device)} forwards no longer ({kind})"
+    return f"{_who(message.device)} forwards to {message.forward_to} ({kind})"
 
 
 def _who(device: Any) -> str:
@@ -102,4 +143,37 @@ _SHOWN: dict[type, tuple[str, Callable[[Any], str]]] = {
     ),
     events.FailedEvent: ("red", lambda e: f"{_who(e.failing_device)} cannot be had"),
     events.ConnectionClearedEvent: ("cyan", lambda e: f"{_who(e.releasing_device)} leaves"),
+    events.CallClearedEvent: ("cyan", lambda _e: "is over"),
+    events.HeldEvent: ("yellow", lambda e: f"{_who(e.holding_device)} puts it on hold"),
+    events.RetrievedEvent: ("green", lambda e: f"{_who(e.retrieving_device)} takes it back"),
+    events.QueuedEvent: ("yellow", lambda e: f"{_who(e.queue)} queues it"),
+    events.TransferedEvent: (
+        "magenta",
+        lambda e: (
+            f"{_who(e.transferring_device)} transfers it to {_who(e.transferred_to_device)}: "
+            f"call {_new_call(e.transferred_connections)}"
+        ),
+    ),
+    events.ConferencedEvent: (
+        "magenta",
+        lambda e: (
+            f"{_who(e.conferencing_device)} brings in {_who(e.added_party)}: "
+            f"call {_new_call(e.conference_connections)}"
+        ),
+    ),
+    associated.ServiceCompletionFailureEvent: (
+        "red",
+        lambda e: f"call {e.primary_call.connection_id.call_id}: {e.primary_call.device_id} asked in vain",
+    ),
+    associated.DigitsGeneratedEvent: (
+        "blue",
+        lambda e: f"{e.connection.device_id} sends {e.digit_generated_list}",
+    ),
+    logical.DoNotDisturbEvent: (
+        "magenta",
+        lambda e: f"{_who(e.device)} is {'not to' if e.do_not_disturb_on else 'free to'} be disturbed",
+    ),
+    logical.ForwardingEvent: ("magenta", _forwarding),
+    logical.OutOfServiceEvent: ("red", lambda e: f"{_who(e.device)} is out of service"),
+    logical.BackInServiceEvent: ("green", lambda e: f"{_who(e.device)} is back in service"),
 }

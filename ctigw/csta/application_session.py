@@ -96,11 +96,23 @@ class ResetApplicationSessionTimerNegResponse:
     error_code: ResetErrorCode
 
 
+class DefinedEndReason(enum.Enum):
+    NORMAL = "normal"
+
+
+@choice
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndReason:
+    """Why a client ends its session; any text will do."""
+
+    app_end_reason: str | None = None
+    defined_end_reason: DefinedEndReason | None = None
+
+
 @message
 class StopApplicationSession:
-    """The reason that the client gives is of no consequence: it may be any text."""
-
     session_id: str
+    session_end_reason: EndReason
 
 
 @message

@@ -47,10 +47,16 @@ DevicesCaps = enum.Flag(
     "REQUESTED_DEVICE_ID REQUESTED_DEVICE_CATEGORY_NETW_INTERFACE REQUESTED_DEVICE_CATEGORY_STATION",
 )
 DeviceListCaps = enum.Flag("DeviceListCaps", "SEGMENT_ID DEVICE_LIST_DEVICE_CATEGORY")
-# Which states a service takes a connection in, and whether a ConnectionID without callID is accepted.
-ConnectionCaps = enum.Flag(
-    "ConnectionCaps", "ALERTING CONNECTED FAIL FAILED QUEUED INITIATED HOLD DEVICE_ID_ONLY CALL_ID_ONLY"
+# Which states a service takes a connection in, and whether half a ConnectionID is accepted.
+DeviceIDOnlyCaps = enum.Flag("DeviceIDOnlyCaps", "DEVICE_ID_ONLY")
+AlternateCallCaps = enum.Flag("AlternateCallCaps", "HOLD DEVICE_ID_ONLY")
+ClearCallCaps = enum.Flag(
+    "ClearCallCaps", "ALERTING CONNECTED FAILED QUEUED INITIATED HOLD DEVICE_ID_ONLY CALL_ID_ONLY"
 )
+ClearConnectionCaps = enum.Flag(
+    "ClearConnectionCaps", "ALERTING CONNECTED FAIL QUEUED INITIATED HOLD DEVICE_ID_ONLY"
+)
+DeflectCallCaps = enum.Flag("DeflectCallCaps", "ALERTING DEVICE_ID_ONLY")
 AnswerCallCaps = enum.Flag("AnswerCallCaps", "ALERTING INITIATED DEVICE_ID_ONLY")
 ReconnectCallCaps = enum.Flag("ReconnectCallCaps", "CONNECTED DEVICE_ID_ONLY")
 MakeCallCaps = enum.Flag(
@@ -110,19 +116,19 @@ class SnapshotServList:
 
 @caps
 class CallControlServList:
-    alternate_call: ConnectionCaps | None = None
+    alternate_call: AlternateCallCaps | None = None
     answer_call: AnswerCallCaps | None = None
-    clear_call: ConnectionCaps | None = None
-    clear_connection: ConnectionCaps | None = None
+    clear_call: ClearCallCaps | None = None
+    clear_connection: ClearConnectionCaps | None = None
     conference_call: JoinCaps | None = None
     consultation_call: ConsultationCallCaps | None = None
-    deflect_call: ConnectionCaps | None = None
-    hold_call: ConnectionCaps | None = None
+    deflect_call: DeflectCallCaps | None = None
+    hold_call: DeviceIDOnlyCaps | None = None
     make_call: MakeCallCaps | None = None
     reconnect_call: ReconnectCallCaps | None = None
-    retrieve_call: ConnectionCaps | None = None
+    retrieve_call: DeviceIDOnlyCaps | None = None
     single_step_conference: SingleStepConferenceCaps | None = None
-    single_step_transfer: ConnectionCaps | None = None
+    single_step_transfer: DeviceIDOnlyCaps | None = None
     transfer_call: JoinCaps | None = None
 
 

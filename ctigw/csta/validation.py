@@ -8,9 +8,8 @@ from pathlib import Path
 
 from lxml import etree
 
+from ctigw.csta.application_session import SESSION
 from ctigw.csta.types import ED3, EDITIONS
-
-SESSION = "http://www.ecma-international.org/standards/ecma-354/appl_session"
 
 
 def validator(

@@ -15,7 +15,14 @@ from typing import Any
 
 import structlog
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IAddress, IPushProducer, IReactorTime, ITCPTransport
+from twisted.internet.interfaces import (
+    IAddress,
+    IDelayedCall,
+    IHandshakeListener,
+    IPushProducer,
+    IReactorTime,
+    ITCPTransport,
+)
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -33,11 +40,14 @@ from ctigw.csta.association import (
 from ctigw.csta.device_id import shown_as
 from ctigw.csta.frame import FrameError, FrameTooLongError
 from ctigw.csta.system import SystemStatus, SystemStatusValue
-from ctigw.csta.types import answer_namespace, error_code
+from ctigw.csta.types import ED3, answer_namespace, error_code
 from ctigw.errors import Reason
 from ctigw.services.dispatcher import Dispatcher, Reply
-from ctigw.services.session import Session
+from ctigw.services.session import EVERYTHING, Rights, Session
 
+# Bytes handed to the transport in one go.  It asks for a pause when its own buffer is as full: what waits,
+# waits in the queue, where it is counted.
+WRITE = 1 << 16
 log = structlog.get_logger(__name__)
 
 
@@ -46,6 +56,8 @@ class Serving:
     """What the connections of one listener share.
 
     ``status`` tells how the gateway is, for greetings; ``ended`` is told of each session that is over.
+    ``rights``: those of a client that has not said who it is; None: it must.
+    ``certified`` gives the rights of a client whose certificate names it so; None: nobody is called that.
     """
 
     dispatcher: Dispatcher
@@ -53,6 +65,8 @@ class Serving:
     limits: Limits
     status: Callable[[], SystemStatusValue]
     ended: Callable[[Session], None]
+    rights: Rights | None = EVERYTHING
+    certified: Callable[[str], Rights | None] = lambda _name: None
     inspect: Inspect | None = None
     counters: Counter[str] = field(default_factory=Counter)
 
@@ -69,7 +83,27 @@ def logging_inspector(why_not: Callable[[bytes], str | None], *, reject: bool) -
     return inspect
 
 
-@implementer(IPushProducer)
+class Rate:
+    """How many requests a client may send: ``per_second``, and as many at once after a second of rest."""
+
+    __slots__ = ("_left", "_now", "_per_second", "_then")
+
+    def __init__(self, per_second: int, now: Callable[[], float]) -> None:
+        self._per_second, self._now = per_second, now
+        self._left, self._then = float(per_second), now()
+
+    def allows(self) -> bool:
+        """Whether there is room for another one; it is counted."""
+        now = self._now()
+        self._left = min(self._left + (now - self._then) * self._per_second, float(self._per_second))
+        self._then = now
+        if self._left < 1:
+            return False
+        self._left -= 1
+        return True
+
+
+@implementer(IPushProducer, IHandshakeListener)
 class CstaConnection(Protocol):
     """One client's connection."""
 
@@ -81,16 +115,25 @@ class CstaConnection(Protocol):
         self._session = Session(
             self._send_event,
             self._ask,
+            self._tell,
             peer,
+            listener_rights=serving.rights,
+            rights=serving.rights,
             service_initiated=listener.service_initiated,
             show=shown_as(listener.device_id_form, listener.device_id_domain),
         )
         self._queue: deque[bytes] = deque()
         self._queued = 0
+        # Events that were dropped because the client did not read; the timer that ends its time to do so.
+        self._dropped = 0
+        self._full: IDelayedCall | None = None
         self._serving_now = 0
+        self._rate = Rate(serving.limits.requests_per_second, serving.clock.seconds)
         # The greeting and the first answer go by themselves: clients take one recv for one frame there.
         self._alone = 1 + listener.greet
         self._paused = self._flushing = self._lost = self._reading = False
+        # The namespace of the last request: what the gateway says of its own accord comes in it.
+        self._told_in = ED3
 
     def connectionMade(self) -> None:
         transport = self._transport
@@ -101,6 +144,18 @@ class CstaConnection(Protocol):
             self._association.request(SystemStatus(system_status=self._serving.status()))
             self._gather()
             self._flush()
+
+    def handshakeCompleted(self) -> None:
+        """Twisted's word that TLS is up: nothing of the client has been read before."""
+        if self._listener.authentication != "certificate":
+            return
+        name = self._transport.getPeerCertificate().get_subject().CN or ""
+        rights = self._serving.certified(name)
+        if rights is None:
+            log.warning("certificate of nobody, closing", peer=self._session.peer, name=name)
+            self._transport.loseConnection()
+            return
+        self._session.listener_rights = self._session.rights = rights
 
     def dataReceived(self, data: bytes) -> None:
         self._reading = True
@@ -119,6 +174,8 @@ class CstaConnection(Protocol):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._lost = True
         self._queue.clear()
+        if self._full is not None and self._full.active():
+            self._full.cancel()
         self._serving.ended(self._session)
         self._closed(self)
 
@@ -144,6 +201,7 @@ class CstaConnection(Protocol):
     def _handle(self, incoming: Incoming) -> None:
         match incoming:
             case Request():
+                self._told_in = answer_namespace(incoming.namespace)
                 self._serve(incoming)
             case Unreadable():
                 log.info("unreadable request", peer=self._session.peer, why=incoming.why)
@@ -155,15 +213,22 @@ class CstaConnection(Protocol):
                 pass
 
     def _serve(self, request: Request) -> None:
-        if self._serving_now >= self._serving.limits.requests_in_hand:
-            refusal = error_code(Reason.OUTSTANDING_REQUEST_LIMIT_EXCEEDED)
-            self._respond(request.invoke_id, refusal, request.namespace)
+        why_not = self._too_much()
+        if why_not is not None:
+            self._serving.counters[why_not.value_name] += 1
+            self._respond(request.invoke_id, error_code(why_not), request.namespace)
             return
         self._serving_now += 1
         work = self._serving.dispatcher.serve(self._session, request.message, request.namespace)
         answered = Deferred.fromCoroutine(work)
         answered.addCallback(self._answer, request)
         answered.addErrback(self._crashed)
+
+    def _too_much(self) -> Reason | None:
+        """Why another request of this client is not served now."""
+        if self._serving_now >= self._serving.limits.requests_in_hand:
+            return Reason.OUTSTANDING_REQUEST_LIMIT_EXCEEDED
+        return None if self._rate.allows() else Reason.PERFORMANCE_LIMIT_EXCEEDED
 
     def _answer(self, response: object, request: Request) -> None:
         self._serving_now -= 1
@@ -186,6 +251,10 @@ class CstaConnection(Protocol):
 
     def _send_event(self, message: object, namespace: str) -> None:
         if self._lost:
+            return
+        if self._full is not None:
+            self._dropped += 1
+            self._serving.counters["events dropped"] += 1
             return
         try:
             self._association.event(message, namespace)
@@ -213,13 +282,36 @@ class CstaConnection(Protocol):
         for frame in self._association.outgoing():
             self._queue.append(frame)
             self._queued += len(frame)
-        if self._queued > self._serving.limits.send_queue:
-            log.warning("client reads too slowly, closing", peer=self._session.peer, queued=self._queued)
-            self._lost = True
-            self._queue.clear()
-            self._transport.abortConnection()
-        elif not self._reading:
+        if self._queued > self._serving.limits.send_queue and self._full is None:
+            self._is_full()
+        if not self._reading:
             self._flush_soon()
+
+    def _is_full(self) -> None:
+        """The client does not read: it gets no more events, and is not read from, until it does.
+
+        Answers are still kept for it, as many as it had requests in hand; so what it can take is bounded.
+        """
+        log.warning("client reads too slowly", peer=self._session.peer, queued=self._queued)
+        self._transport.pauseProducing()
+        self._full = self._serving.clock.callLater(self._serving.limits.send_queue_seconds, self._too_late)
+
+    def _too_late(self) -> None:
+        log.warning("client does not read, closing", peer=self._session.peer, dropped=self._dropped)
+        self._serving.counters["closed for not reading"] += 1
+        self._lost = True
+        self._queue.clear()
+        self._transport.abortConnection()
+
+    def _reads_again(self) -> None:
+        """Everything is out: read from the client again, and tell it what it has missed."""
+        assert self._full is not None
+        self._full.cancel()
+        self._full = None
+        self._transport.resumeProducing()
+        if self._dropped:
+            self._dropped = 0
+            self._ask(SystemStatus(system_status=SystemStatusValue.MESSAGES_LOST), self._told_in)
 
     def _flush_soon(self) -> None:
         if not self._flushing:
@@ -231,18 +323,25 @@ class CstaConnection(Protocol):
         self._flush()
 
     def _flush(self) -> None:
-        if self._paused or self._lost or not self._queue:
-            return
-        if self._alone or self._listener.one_frame_per_segment:
+        while self._queue and not (self._paused or self._lost):
+            alone = bool(self._alone or self._listener.one_frame_per_segment)
             self._alone = max(0, self._alone - 1)
-            data = self._queue.popleft()
-            if self._queue:
+            self._write(1 if alone else WRITE)
+            if alone and self._queue:
                 self._flush_soon()  # Twisted joins the writes of a turn: the next frame takes the next one
-        else:
-            data = b"".join(self._queue)
-            self._queue.clear()
-        self._queued -= len(data)
-        self._transport.write(data)
+                return
+        if self._full is not None and not (self._queue or self._paused or self._lost):
+            self._reads_again()
+
+    def _write(self, size: int) -> None:
+        """Hand over frames: at least one, and more while they are fewer than ``size`` bytes."""
+        frames = [self._queue.popleft()]
+        taken = len(frames[0])
+        while self._queue and taken < size:
+            frames.append(self._queue.popleft())
+            taken += len(frames[-1])
+        self._queued -= taken
+        self._transport.write(b"".join(frames))
 
     @property
     def _transport(self) -> Any:

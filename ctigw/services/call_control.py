@@ -148,7 +148,8 @@ class CallControl:
         self, session: Session, request: csta.ConferenceCall, _namespace: str
     ) -> csta.ConferenceCallResponse:
         held, active = self._naming.pair(session, request.held_call, request.active_call)
-        before = _parties(active.call) | _parties(held.call)
+        held_parties = {held.device: held.call.id} | _parties(held.call)
+        before = held_parties | _parties(active.call, without=held.device)
         call = await self._switch.conference(held, active)
         return csta.ConferenceCallResponse(
             conference_call=connection_id(session, call, held.device),

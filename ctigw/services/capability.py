@@ -21,7 +21,6 @@ from ctigw.switch.switch import Switch
 # Devices in one SwitchingFunctionDevices: the longest device ids leave it within a frame.
 SEGMENT = 100
 _PLAIN = caps.Caps()
-_C = caps.ConnectionCaps
 _STATUS = (
     caps.StatusCaps.SYSTEM_STATUS_ENABLED
     | caps.StatusCaps.SYSTEM_STATUS_NORMAL
@@ -79,31 +78,19 @@ _SERVICES: dict[str, tuple[type, dict[str, tuple[str, Any]]]] = {
     "call_control_serv_list": (
         caps.CallControlServList,
         {
-            "AlternateCall": ("alternate_call", _C.HOLD | _C.DEVICE_ID_ONLY),
+            "AlternateCall": ("alternate_call", _all(caps.AlternateCallCaps)),
             "AnswerCall": ("answer_call", _all(caps.AnswerCallCaps)),
-            "ClearCall": (
-                "clear_call",
-                _C.ALERTING
-                | _C.CONNECTED
-                | _C.FAILED
-                | _C.INITIATED
-                | _C.HOLD
-                | _C.DEVICE_ID_ONLY
-                | _C.CALL_ID_ONLY,
-            ),
-            "ClearConnection": (
-                "clear_connection",
-                _C.ALERTING | _C.CONNECTED | _C.FAIL | _C.INITIATED | _C.HOLD | _C.DEVICE_ID_ONLY,
-            ),
+            "ClearCall": ("clear_call", _all(caps.ClearCallCaps)),
+            "ClearConnection": ("clear_connection", _all(caps.ClearConnectionCaps)),
             "ConferenceCall": ("conference_call", _all(caps.JoinCaps)),
             "ConsultationCall": ("consultation_call", _all(caps.ConsultationCallCaps)),
-            "DeflectCall": ("deflect_call", _C.ALERTING | _C.DEVICE_ID_ONLY),
-            "HoldCall": ("hold_call", _C.DEVICE_ID_ONLY),
+            "DeflectCall": ("deflect_call", _all(caps.DeflectCallCaps)),
+            "HoldCall": ("hold_call", _all(caps.DeviceIDOnlyCaps)),
             "MakeCall": ("make_call", _all(caps.MakeCallCaps)),
             "ReconnectCall": ("reconnect_call", _all(caps.ReconnectCallCaps)),
-            "RetrieveCall": ("retrieve_call", _C.DEVICE_ID_ONLY),
+            "RetrieveCall": ("retrieve_call", _all(caps.DeviceIDOnlyCaps)),
             "SingleStepConferenceCall": ("single_step_conference", _all(caps.SingleStepConferenceCaps)),
-            "SingleStepTransferCall": ("single_step_transfer", _C.DEVICE_ID_ONLY),
+            "SingleStepTransferCall": ("single_step_transfer", _all(caps.DeviceIDOnlyCaps)),
             "TransferCall": ("transfer_call", _all(caps.JoinCaps)),
         },
     ),

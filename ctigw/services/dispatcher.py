@@ -13,10 +13,11 @@ from ctigw.csta.association import Unreadable
 from ctigw.csta.types import CSTAErrorCode, csta, error_code
 from ctigw.errors import Reason, Refused
 from ctigw.services.access import admitted
-from ctigw.services.session import Session
+from ctigw.services.session import Rights, Session
 
 # A handler gets the session, the request, and the namespace that the request came in.
 Handler = Callable[[Session, Any, str], Awaitable[object]]
+Record = Callable[[Session, Rights | None, object, object], None]
 log = structlog.get_logger(__name__)
 
 
@@ -29,9 +30,14 @@ class Reply:
 
 
 class Dispatcher:
-    """One handler per request type; it answers everything and raises nothing."""
+    """One handler per request type; it answers everything and raises nothing.
 
-    def __init__(self) -> None:
+    ``record`` is told of every request that a handler was there for, the rights that it came with, and its
+    answer.
+    """
+
+    def __init__(self, record: Record = lambda _session, _rights, _request, _answer: None) -> None:
+        self._record = record
         self._handlers: dict[type, Handler] = {}
         self._for_strangers: set[type] = set()
         self.counters: Counter[str] = Counter()
@@ -55,6 +61,12 @@ class Dispatcher:
         handler = self._handlers.get(type(request))
         if handler is None:
             return self._refusal(Reason.SERVICE_NOT_SUPPORTED)
+        rights = session.rights
+        answer = await self._served(handler, session, request, namespace)
+        self._record(session, rights, request, answer)
+        return answer
+
+    async def _served(self, handler: Handler, session: Session, request: object, namespace: str) -> object:
         try:
             if type(request) not in self._for_strangers:
                 admitted(session)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 SendEvent = Callable[[object, str], None]
 Ask = Callable[[object, str], None]
@@ -32,23 +33,43 @@ def as_dialled(number: str) -> str:
     return number
 
 
+class Cancellable(Protocol):
+    """A timer."""
+
+    def cancel(self) -> None:
+        """Let it not ring."""
+
+
+@dataclass(slots=True)
+class ApplicationSession:
+    """An application session (ECMA-354) and the timer that ends it."""
+
+    id: str
+    timer: Cancellable
+
+
 @dataclass(slots=True, eq=False)
 class Session:
     """One connected client.
 
     ``send_event(message, namespace)`` tells it what happened; ``ask(message, namespace)`` sends it a request
-    of the gateway's own, whose answer nobody waits for.
+    of the gateway's own, whose answer nobody waits for, ``tell(message, namespace)`` one that has no answer.
     ``service_initiated``: whether it is told of ServiceInitiated.
     ``show``: the form in which it is given device ids.
-    ``rights``: None until it has said who it is, where it must.
+    ``rights``: None until it has said who it is, where it must; ``listener_rights``: those without a session.
+    ``closed``: the client is gone.
     ``monitors``, ``registrations``: the references that it holds.
     """
 
     send_event: SendEvent
     ask: Ask
+    tell: Ask
     peer: str = ""
     service_initiated: bool = True
     show: Callable[[str], str] = as_dialled
+    listener_rights: Rights | None = EVERYTHING
     rights: Rights | None = EVERYTHING
+    application: ApplicationSession | None = None
+    closed: bool = False
     monitors: set[str] = field(default_factory=set)
     registrations: set[str] = field(default_factory=set)

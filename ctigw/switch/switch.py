@@ -291,7 +291,7 @@ class Switch:
                 try:
                     observer(event)
                 except Exception:
-                    log.exception("observer failed", event=type(event).__name__)
+                    log.exception("observer failed", told=type(event).__name__)
 
     # Mending
 
@@ -397,8 +397,12 @@ def _must_have_another(connection: Connection) -> None:
 
 
 def _must_join(held: Connection, active: Connection) -> None:
-    """There must be somebody to talk to in the held call, and nobody in the other who cannot be had."""
+    """There must be somebody to talk to in the held call, and nobody in the other who cannot be had.
+
+    Who is in both already cannot be joined with itself.
+    """
     _must_have_another(held)
     others = _others(active)
-    if not others or State.FAIL in others:
+    shared = held.call.connections.keys() & active.call.connections.keys()
+    if not others or State.FAIL in others or len(shared) > 1:
         raise Refused(Reason.INVALID_CONNECTION_STATE)

@@ -8,7 +8,17 @@ from pathlib import Path
 import pytest
 from lxml import etree
 
-from ctigw.csta import call_control, capability, events, monitoring, system
+from ctigw.csta import (
+    application_session,
+    associated,
+    call_control,
+    capability,
+    events,
+    logical,
+    monitoring,
+    snapshot,
+    system,
+)
 from ctigw.csta.events import EventCause
 from ctigw.csta.system import SystemStatusValue
 from ctigw.csta.types import ED3, EDITIONS, LocalConnectionState, csta, error_code
@@ -156,7 +166,8 @@ def test_each_file_stands_alone(file: Path) -> None:
 
 
 def test_every_message_that_can_be_written_is_declared() -> None:
-    modules = (call_control, capability, events, monitoring, system)  # each registers its messages
+    groups = (application_session, associated, call_control, capability, events, logical)
+    modules = (*groups, monitoring, snapshot, system)  # each registers its messages
     written = {name for name, cls in csta.messages.items() if cls.__module__ in {m.__name__ for m in modules}}
     declared = {
         element.get("name")

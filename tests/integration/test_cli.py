@@ -87,6 +87,44 @@ def test_the_session_of_the_readme(demo: str) -> None:
         watching.communicate()
 
 
+# What is typed, and what it says; the first call's number is another one each time.
+A_CALL_PASSED_ON = """\
+call 2001 2002: 2001 calls 2002: call *
+answer 2002: 2002 answers
+digits 2001 12#: 2001 sends 12#
+hold 2001: 2001 holds
+snapshot 2001: call *: hold; others: connected
+retrieve 2001: 2001 takes it back
+consult 2001 2003: 2001 asks 2003: call *
+answer 2003: 2003 answers
+alternate 2001: 2001 changes over
+reconnect 2001: 2001 goes back
+consult 2001 2004: 2001 asks 2004: call *
+transfer 2001: transferred: call *
+deflect 2004 2005: 2004 sends it to 2005
+answer 2005: 2005 answers
+conference 2005 2006: conference: call *
+transfer 2002 2003: transferred: call *
+hangup 2003: 2003 hangs up
+hangup 2005: 2005 hangs up
+dnd 2001 on: do not disturb is on at 2001
+dnd 2001 off: do not disturb is off at 2001
+forward 2001: none
+forward 2001 2002 --when NoAns --rings 3: 2001 forwards to 2002 (forwardNoAns)
+forward 2001: forwardNoAns       on   2002 after 3 rings
+forward 2001 --off --when NoAns: 2001 no longer forwards (forwardNoAns)
+forward 2001: forwardNoAns       off  2002 after 3 rings
+snapshot 2001: no call
+"""
+
+
+def test_the_phone_on_the_command_line(demo: str) -> None:
+    for step in A_CALL_PASSED_ON.splitlines():
+        words, _, said = step.partition(": ")
+        ran = ctigw(*words.split(), at=demo)
+        assert (words, re.sub(r"call \d+", "call *", ran.stdout), ran.stderr) == (words, said + "\n", "")
+
+
 def test_events_for_programs(demo: str) -> None:
     as_json, as_xml = (started("monitor", "2004", form, "--at", demo) for form in ("--json", "--xml"))
     try:
@@ -108,9 +146,9 @@ def test_events_for_programs(demo: str) -> None:
 def test_status_and_features(demo: str) -> None:
     assert ctigw("status", at=demo).stdout == "normal\n"
     listed = ctigw("features", at=demo).stdout.splitlines()
-    assert "  makeCall  (autoOriginatePrompt, autoOriginateDoNotPrompt)" in listed
+    assert "  makeCall  (null, autoOriginatePrompt, autoOriginateDoNotPrompt, supportsPrompting)" in listed
     told = json.loads(ctigw("features", "--json", at=demo).stdout)
-    assert told["supportedServices"]["monitoringServList"]["monitorStop"] == {}
+    assert told["supportedServices"]["monitoringServList"]["changeMonitorFilter"] == {}
     assert ctigw("features", "--xml", at=demo).stdout.startswith(f'<GetCSTAFeaturesResponse xmlns="{ED3}">')
 
 

@@ -62,8 +62,8 @@ def left_behind(running: Running) -> dict[str, int]:
     pbx = running.gateway.driver
     assert isinstance(pbx, Pbx)
     return {
-        "calls": len(switch.calls),
-        "connections": sum(len(switch.connections(line)) for line in switch.lines),
+        "calls": len(switch.picture.calls),
+        "connections": sum(len(switch.picture.connections(line)) for line in switch.picture.lines),
         "monitors": len(running.gateway.monitors),
         "calls of the PBX": pbx.live_calls,
         "connections of the PBX": pbx.live_legs,
@@ -201,7 +201,7 @@ async def test_settings_outlive_the_gateway(tmp_path: Path) -> None:
         running = await start(ANYWHERE, tmp_path, reactor)
         pbx = running.gateway.driver
         assert isinstance(pbx, Pbx)
-        assert pbx.features("2001").do_not_disturb is expected
+        assert pbx.line_features("2001").do_not_disturb is expected
         await pbx.set_do_not_disturb("2001", on=True)
         await running.stop()
 

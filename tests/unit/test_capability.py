@@ -1,15 +1,22 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 
 from twisted.internet.task import Clock
 
 from ctigw.app import gateway
 from ctigw.config import Config
+from ctigw.csta import caps
+from ctigw.csta.capability import GetCSTAFeaturesResponse
 from ctigw.csta.types import csta
 from ctigw.csta.validation import validator
-from ctigw.services.capability import features
-from ctigw.switch.driver import Driver, Kind, Line, Report
+from ctigw.services import capability
+from ctigw.services.capability import event_lists, service_lists
+from ctigw.services.event_messages import SHAPES
+from ctigw.services.monitors import told
+from ctigw.switch.driver import AnyReport, Driver, Kind, Line
+from simulators.pbx import Pbx
 
 why_not = validator()
 
@@ -17,7 +24,7 @@ why_not = validator()
 class AnswersOnly(Driver):
     """A PBX that can do one thing, and reports little."""
 
-    def listen(self, report: Callable[[Report], None]) -> None:
+    def listen(self, report: Callable[[AnyReport], None]) -> None:
         pass
 
     def lines(self) -> Mapping[str, Line]:
@@ -30,21 +37,44 @@ class AnswersOnly(Driver):
         pass
 
 
+def features(services: frozenset[str], kinds: frozenset[Kind]) -> bytes:
+    return csta.encode(
+        GetCSTAFeaturesResponse(
+            supported_services=caps.SupportedServices(**service_lists(services)),
+            supported_events=caps.SupportedEvents(**event_lists(services, told(kinds))),
+        )
+    )
+
+
 def test_what_is_told_is_what_is_served() -> None:
     served = gateway(Config(), AnswersOnly(), Clock()).dispatcher.services
     assert "AnswerCall" in served
-    assert not served & {"MakeCall", "ClearConnection"}
-    xml = csta.encode(features(served, AnswersOnly().kinds()))
-    assert b"<callControlServList><answerCall><deviceIDOnly>true" in xml
+    assert not served & {"MakeCall", "ClearConnection", "SetForwarding", "GetForwarding", "GenerateDigits"}
+    xml = features(served, AnswersOnly().kinds())
+    assert b"<answerCall><alerting>true</alerting><initiated>true</initiated><deviceIDOnly>true" in xml
     assert b"makeCall" not in xml
     assert b"clearConnection" not in xml
     assert (
-        b"<callControlEvtsList><delivered/></callControlEvtsList>" in xml
-    )  # there is no event of holding yet
+        b"<callControlEvtsList><callCleared><callIDOnly>true</callIDOnly></callCleared><delivered/><held/>"
+        in xml
+    )
     assert why_not(xml) is None
 
 
+def test_every_service_and_event_is_told_of() -> None:
+    gate = gateway(Config(), Pbx(Clock()), Clock())
+    xml = features(gate.dispatcher.services, gate.switch.kinds)
+    assert why_not(xml) is None
+    told_of = set(re.findall(rb"<(\w+)[/>]", xml))
+    of_events = {kind for _cls, members in capability._EVENTS.values() for kind in members}
+    assert of_events == set(SHAPES)
+    of_services = {request for _cls, members in capability._SERVICES.values() for request in members}
+    assert gate.dispatcher.services <= of_services
+    assert of_services - gate.dispatcher.services == {"SwitchingFunctionDevices", "SystemStatus"}
+    assert {b"makeCall", b"callCleared", b"systemStatus", b"switchingFunctionDevices"} <= told_of
+
+
 def test_a_list_without_members_is_left_out() -> None:
-    xml = csta.encode(features(frozenset({"GetCSTAFeatures"}), frozenset()))
+    xml = features(frozenset({"GetCSTAFeatures"}), frozenset())
     assert b"<supportedServices><capExchangeServList><getCSTAFeatures/></capExchangeServList></s" in xml
     assert why_not(xml) is None

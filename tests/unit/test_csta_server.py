@@ -23,6 +23,10 @@ STATUS = "<RequestSystemStatus/>"
 MAKE_CALL = (
     "<MakeCall><callingDevice>{}</callingDevice><calledDirectoryNumber>{}</calledDirectoryNumber></MakeCall>"
 )
+CLEAR = (
+    "<ClearConnection><connectionToBeCleared><deviceID>{}</deviceID></connectionToBeCleared>"
+    "</ClearConnection>"
+)
 MONITOR = "<MonitorStart><monitorObject><deviceObject>{}</deviceObject></monitorObject></MonitorStart>"
 
 
@@ -205,18 +209,82 @@ def test_service_initiated_can_be_switched_off() -> None:
 # Bounds
 
 
-def test_a_client_that_does_not_read_is_closed_at_the_bound() -> None:
-    bench = Bench(send_queue=2000)
-    client, other = bench.client(), bench.client()
+def slow(bench: Bench) -> Client:
+    """A client that watches 2001 and has not read for so long that its queue is full."""
+    client, busy = bench.client(), bench.client()
+    client.send(MONITOR.format(2001))
+    bench.turn()
     client.connection.pauseProducing()
-    with structlog.testing.capture_logs() as logged:
-        for _ in range(20):
-            client.send(STATUS)
+    for number in range(3):
+        for request in (MAKE_CALL.format(2001, 2002), CLEAR.format(2001)):
+            busy.send(request, first_id=number)
+            bench.turn()
+    return client
+
+
+def test_a_client_that_does_not_read_loses_events_and_is_told_so() -> None:
+    bench = Bench(send_queue=2000)
+    client = slow(bench)
+    waiting = client.connection._queued
+    assert 2000 < waiting < 3000
+    assert client.transport.producerState == "paused"
+    assert bench.gateway.counters["events dropped"] > 5
+    written = len(client.names())
+    client.connection.resumeProducing()
+    bench.turn()
+    *late, last = client.names()[written:]
+    assert last == "SystemStatus"
+    assert client.frames()[-1].invoke_id == 9000
+    assert b"<systemStatus>messagesLost<" in client.frames()[-1].body
+    assert {"ServiceInitiatedEvent", "OriginatedEvent"} <= set(late)
+    assert client.transport.producerState == "producing"
+    client.send(MAKE_CALL.format(2001, 2003))
+    bench.turn()
+    assert client.names()[written + len(late) + 2] == "ServiceInitiatedEvent"
+
+
+def test_a_client_that_never_reads_is_closed_in_the_end() -> None:
+    bench = Bench(send_queue=2000, send_queue_seconds=60)
+    client, other = slow(bench), bench.client()
+    bench.clock.advance(59)
+    assert not client.transport.disconnected
+    bench.clock.advance(1)
     assert client.transport.disconnected
-    assert client.writes == []
-    assert [e["queued"] > 2000 for e in logged if e["event"] == "client reads too slowly, closing"] == [True]
+    client.lose()
+    assert len(bench.gateway.monitors) == 0
     other.send(STATUS)
     assert other.names() == ["RequestSystemStatusResponse"]
+
+
+def test_a_slow_client_that_goes_away_leaves_no_timer() -> None:
+    bench = Bench(send_queue=2000)
+    slow(bench).lose()
+    bench.clock.advance(30)
+    bench.clock.advance(60)
+    assert bench.clock.getDelayedCalls() == []
+
+
+def test_what_a_slow_client_asked_for_is_answered_all_the_same() -> None:
+    bench = Bench(send_queue=100)
+    client = bench.client()
+    client.connection.pauseProducing()
+    client.send(*[STATUS] * 5)
+    assert client.writes == []
+    client.connection.resumeProducing()
+    bench.turn()
+    assert client.names() == ["RequestSystemStatusResponse"] * 5  # nothing was lost
+
+
+def test_a_client_that_asks_too_fast_is_refused() -> None:
+    bench = Bench(requests_per_second=3)
+    client = bench.client()
+    client.send(*[STATUS] * 5)
+    bench.clock.advance(0.4)
+    client.send(STATUS, STATUS, first_id=6)
+    bench.turn()
+    refusal = b"<performanceManagement>performanceLimitExceeded"
+    assert [frame.invoke_id for frame in client.frames() if refusal in frame.body] == [4, 5, 7]
+    assert bench.gateway.counters["performanceLimitExceeded"] == 3
 
 
 def test_a_client_that_reads_again_gets_what_waited() -> None:
@@ -296,7 +364,7 @@ def test_a_connection_that_ends_leaves_nothing() -> None:
     bench.turn()
     assert len(client.writes) == written
     assert (len(bench.gateway.monitors), bench.factory.connections) == (0, 0)
-    assert len(bench.gateway.switch.calls) == 1
+    assert len(bench.gateway.switch.picture.calls) == 1
 
 
 def test_a_factory_that_closes_sends_what_there_is_to_send() -> None:

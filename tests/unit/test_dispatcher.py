@@ -18,7 +18,10 @@ STOP = MonitorStop(monitor_cross_ref_id="1")
 
 
 def session() -> Session:
-    return Session(lambda _message, _namespace: None, "peer")
+    def nothing(_message: object, _namespace: str) -> None:
+        """This client is told nothing."""
+
+    return Session(nothing, nothing, nothing, "peer")
 
 
 def answer_of(dispatcher: Dispatcher, request: object) -> Any:

@@ -21,13 +21,17 @@ class Bench:
         self.switch = Switch(Pbx(Clock()), within=lambda command: command, spawn=lambda work: work.close())
         self.monitors = Monitors(self.switch, per_session=per_session, per_device=per_device)
         self.told: list[tuple[str, str, str]] = []
+        self.asked: list[tuple[str, object, str]] = []
 
     def session(self, name: str, *, service_initiated: bool = True) -> Session:
         def told(message: Any, namespace: str) -> None:
             self.told.append((name, message.monitor_cross_ref_id, namespace))
             self.last = message
 
-        return Session(told, name, service_initiated)
+        def asked(message: Any, namespace: str) -> None:
+            self.asked.append((name, message, namespace))
+
+        return Session(told, asked, asked, name, service_initiated=service_initiated)
 
     def ask(self, session: Session, request: object, namespace: str = "ns") -> Any:
         results: list[Any] = []
@@ -90,7 +94,7 @@ def test_a_session_that_ends_takes_its_monitors_along() -> None:
     assert bench.told == [("two", "3", "ns")]
     assert (len(bench.monitors), one.monitors) == (1, set())
     bench.monitors.end(two)
-    assert bench.monitors._by_device == {}
+    assert not any(bench.monitors._of.values())
 
 
 @pytest.mark.parametrize(
@@ -111,4 +115,5 @@ def test_a_refused_monitor_leaves_nothing() -> None:
     bench = Bench()
     with pytest.raises(Refused, match="invalidDeviceID"):
         bench.start(bench.session("one"), "2099")
-    assert (len(bench.monitors), bench.monitors._by_device) == (0, {})
+    assert not len(bench.monitors)
+    assert not any(bench.monitors._of.values())

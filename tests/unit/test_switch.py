@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -10,9 +10,9 @@ import structlog
 from twisted.internet.defer import Deferred
 
 from ctigw.errors import Reason, Refused
-from ctigw.switch import switch as switch_module
-from ctigw.switch.driver import Cause, Driver, Kind, Leg, Line, Report
-from ctigw.switch.events import Event
+from ctigw.switch import picture as picture_module
+from ctigw.switch.driver import AnyReport, Cause, Driver, Kind, Leg, Line, Link, Report
+from ctigw.switch.events import AnyEvent, CallOver, LinkChanged
 from ctigw.switch.states import State
 from ctigw.switch.switch import ANSWERABLE, CLEARABLE, Switch
 
@@ -25,15 +25,16 @@ class Scripted(Driver):
         self.refusal: Refused | None = None
         self.truth: dict[str, tuple[Leg, ...]] = {}
         self.commands: list[tuple[str, ...]] = []
-        self.report: Callable[[Report], None] = lambda _report: None
+        self.out_of_service: set[str] = set()
+        self.report: Callable[[AnyReport], None] = lambda _report: None
 
-    def listen(self, report: Callable[[Report], None]) -> None:
+    def listen(self, report: Callable[[AnyReport], None]) -> None:
         self.report = report
 
     def lines(self) -> Mapping[str, Line]:
-        return {number: Line(number) for number in ("1", "2", "3")}
+        return {number: Line(number, number not in self.out_of_service) for number in ("1", "2", "3")}
 
-    def can_call(self, number: str) -> bool:
+    def can_call(self, number: str, device: str = "") -> bool:
         return number != "77"
 
     def linked(self) -> bool:
@@ -66,13 +67,17 @@ class Bench:
         self.driver = Scripted()
         self.spawned: list[Coroutine[Any, Any, None]] = []
         self.switch = Switch(self.driver, within=lambda command: command, spawn=self.spawned.append)
-        self.events: list[Event] = []
+        self.events: list[Any] = []
         self.switch.observe(self.events.append)
 
     def report(
         self, kind: Kind, device: str, call: str = "x", cause: Cause = Cause.NORMAL, **more: str
     ) -> None:
         self.driver.report(Report(kind, call, device, cause, **more))
+
+    def link(self, *, up: bool) -> None:
+        self.driver.up = up
+        self.driver.report(Link(up))
 
     def ringing(self) -> None:
         """1 calls 2, which rings: call "x" of the driver is call "1" to clients."""
@@ -86,7 +91,7 @@ class Bench:
     def picture(self) -> dict[str, dict[str, str]]:
         return {
             call.id: {device: c.state.value for device, c in call.connections.items()}
-            for call in self.switch.calls.values()
+            for call in self.switch.picture.calls.values()
         }
 
     def mend(self) -> None:
@@ -105,15 +110,18 @@ def run(work: Coroutine[Any, Any, Any]) -> Any:
 
 
 @pytest.fixture
-def bench() -> Bench:
-    return Bench()
+def bench() -> Iterator[Bench]:
+    bench = Bench()
+    yield bench
+    for work in bench.spawned:  # what a test has no interest in
+        work.close()
 
 
 # Commands
 
 
 def test_a_call_is_known_to_clients_by_a_number(bench: Bench) -> None:
-    assert run(bench.switch.make_call(bench.switch.line("1"), "2", prompt=True)) == "1"
+    assert run(bench.switch.make_call(bench.switch.picture.line("1"), "2", prompt=True)).id == "1"
     assert bench.driver.commands == [("make_call", "1", "2", "True")]
     bench.ringing()
     assert bench.picture() == {"1": {"1": "connected", "2": "alerting"}}
@@ -121,8 +129,8 @@ def test_a_call_is_known_to_clients_by_a_number(bench: Bench) -> None:
 
 def test_commands_name_the_call_as_the_driver_does(bench: Bench) -> None:
     bench.ringing()
-    run(bench.switch.answer(bench.switch.connection("1", "2", ANSWERABLE, Reason.GENERIC)))
-    run(bench.switch.clear(bench.switch.connection("1", "1", CLEARABLE, Reason.GENERIC)))
+    run(bench.switch.answer(bench.switch.picture.connection("1", "2", ANSWERABLE, Reason.GENERIC)))
+    run(bench.switch.clear(bench.switch.picture.connection("1", "1", CLEARABLE, Reason.GENERIC)))
     assert bench.driver.commands == [("answer", "x", "2"), ("clear", "x", "1")]
 
 
@@ -130,23 +138,23 @@ def test_commands_name_the_call_as_the_driver_does(bench: Bench) -> None:
 def test_a_line_that_dials_or_talks_places_no_call(bench: Bench, kind: Kind) -> None:
     bench.report(kind, "1")
     with pytest.raises(Refused, match="connectedCallExists"):
-        run(bench.switch.make_call(bench.switch.line("1"), "2", prompt=True))
+        run(bench.switch.make_call(bench.switch.picture.line("1"), "2", prompt=True))
 
 
 def test_a_line_whose_call_is_yet_to_be_reported_places_no_other(bench: Bench) -> None:
-    run(bench.switch.make_call(bench.switch.line("1"), "2", prompt=True))
+    run(bench.switch.make_call(bench.switch.picture.line("1"), "2", prompt=True))
     with pytest.raises(Refused, match="connectedCallExists"):
-        run(bench.switch.make_call(bench.switch.line("1"), "2", prompt=True))
+        run(bench.switch.make_call(bench.switch.picture.line("1"), "2", prompt=True))
     bench.report(Kind.ORIGINATE, "1")
     bench.report(Kind.CLEAR, "1")
-    run(bench.switch.make_call(bench.switch.line("1"), "2", prompt=True))
+    run(bench.switch.make_call(bench.switch.picture.line("1"), "2", prompt=True))
 
 
 def test_a_line_whose_call_was_refused_may_place_another(bench: Bench) -> None:
     bench.driver.refusal = Refused(Reason.RESOURCE_BUSY)
     for _ in range(2):
         with pytest.raises(Refused, match="resourceBusy"):
-            run(bench.switch.make_call(bench.switch.line("1"), "2", prompt=True))
+            run(bench.switch.make_call(bench.switch.picture.line("1"), "2", prompt=True))
 
 
 @pytest.mark.parametrize(
@@ -154,30 +162,33 @@ def test_a_line_whose_call_was_refused_may_place_another(bench: Bench) -> None:
 )
 def test_a_connection_that_is_gone_when_the_pbx_looks(bench: Bench, command: str, value: str) -> None:
     bench.ringing()
-    connection = bench.switch.connection("1", "2", CLEARABLE, Reason.GENERIC)
+    connection = bench.switch.picture.connection("1", "2", CLEARABLE, Reason.GENERIC)
     bench.driver.refusal = Refused(Reason.INVALID_CONNECTION_ID)
     with pytest.raises(Refused, match=value):
         run(getattr(bench.switch, command)(connection))
+    bench.driver.truth = {"1": (Leg("x", "connected", "1", "2"),)}
+    bench.mend()  # what the PBX does not know any more, the picture does not either
+    assert bench.picture() == {"1": {"1": "connected"}}
 
 
 def test_a_line_with_a_call_on_hold_or_ringing_may_place_one(bench: Bench) -> None:
     bench.report(Kind.ORIGINATE, "1", "a")
     bench.report(Kind.HOLD, "1", "a")
     bench.report(Kind.DELIVER, "1", "b")
-    run(bench.switch.make_call(bench.switch.line("1"), "2", prompt=True))
+    run(bench.switch.make_call(bench.switch.picture.line("1"), "2", prompt=True))
 
 
 def test_a_number_outside_the_plan_is_not_called(bench: Bench) -> None:
     with pytest.raises(Refused, match="invalidCalledDeviceID"):
-        run(bench.switch.make_call(bench.switch.line("1"), "77", prompt=True))
+        run(bench.switch.make_call(bench.switch.picture.line("1"), "77", prompt=True))
     assert bench.driver.commands == []
 
 
 def test_without_its_pbx_nothing_is_commanded(bench: Bench) -> None:
     bench.ringing()
-    bench.driver.up = False
+    bench.link(up=False)
     with pytest.raises(Refused, match="resourceOutOfService"):
-        run(bench.switch.answer(bench.switch.connection("1", "2", ANSWERABLE, Reason.GENERIC)))
+        run(bench.switch.answer(bench.switch.picture.connection("1", "2", ANSWERABLE, Reason.GENERIC)))
     assert bench.driver.commands == []
 
 
@@ -194,7 +205,7 @@ def test_what_is_offered_is_what_the_driver_overrides(bench: Bench) -> None:
         ("9", "2", Reason.INVALID_CONNECTION_ID),
         ("9", None, Reason.INVALID_CONNECTION_ID),
         ("1", "3", Reason.INVALID_CONNECTION_ID),
-        ("1", "77", Reason.INVALID_DEVICE_ID),
+        ("1", "77", Reason.INVALID_CONNECTION_ID),
         ("1", "outside", Reason.INVALID_CONNECTION_ID),
         (None, "99", Reason.INVALID_DEVICE_ID),
         (None, "3", Reason.NO_CALL_TO_ANSWER),
@@ -213,11 +224,11 @@ def test_a_connection_is_found_or_refused(
     bench.report(Kind.CLEAR, "3", "y")
     bench.report(Kind.ORIGINATE, "outside", "z")
     if reason is None:
-        found = bench.switch.connection(call, device, ANSWERABLE, Reason.NO_CALL_TO_ANSWER)
+        found = bench.switch.picture.connection(call, device, ANSWERABLE, Reason.NO_CALL_TO_ANSWER)
         assert (found.call.id, found.device) == ("1", "2")
         return
     with pytest.raises(Refused) as refused:
-        bench.switch.connection(call, device, ANSWERABLE, Reason.NO_CALL_TO_ANSWER)
+        bench.switch.picture.connection(call, device, ANSWERABLE, Reason.NO_CALL_TO_ANSWER)
     assert refused.value.reason is reason
 
 
@@ -226,7 +237,7 @@ def test_a_connection_that_has_left_is_told_from_one_that_never_was(bench: Bench
     bench.report(Kind.CLEAR, "1")
     for device, value in (("1", "noConnectionToClear"), ("3", "invalidConnectionID")):
         with pytest.raises(Refused, match=value):
-            bench.switch.connection("1", device, CLEARABLE, Reason.NO_CONNECTION_TO_CLEAR)
+            bench.switch.picture.connection("1", device, CLEARABLE, Reason.NO_CONNECTION_TO_CLEAR)
 
 
 def test_of_several_connections_none_is_meant(bench: Bench) -> None:
@@ -234,17 +245,17 @@ def test_of_several_connections_none_is_meant(bench: Bench) -> None:
     bench.report(Kind.DELIVER, "2", "y")
     for call, device in (("1", None), (None, "2")):
         with pytest.raises(Refused, match="invalidConnectionID"):
-            bench.switch.connection(call, device, CLEARABLE, Reason.NO_CONNECTION_TO_CLEAR)
+            bench.switch.picture.connection(call, device, CLEARABLE, Reason.NO_CONNECTION_TO_CLEAR)
 
 
 def test_only_so_many_connections_that_are_over_are_remembered(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(switch_module, "REMEMBERED", 2)
+    monkeypatch.setattr(picture_module, "REMEMBERED", 2)
     for call in "abc":
         bench.report(Kind.ORIGINATE, "1", call)
         bench.report(Kind.CLEAR, "1", call)
-    assert list(bench.switch._left) == [("2", "1"), ("3", "1")]
+    assert list(bench.switch.picture._left) == [("2", "1"), ("3", "1")]
 
 
 # Reports
@@ -280,21 +291,22 @@ def test_nothing_is_left_of_a_call_that_is_over(bench: Bench) -> None:
     bench.report(Kind.CLEAR, "1")
     bench.report(Kind.CLEAR, "2")
     assert bench.picture() == {}
-    assert (bench.switch._by_driver_id, bench.switch._at) == ({}, {})
+    assert (bench.switch.picture._by_driver_id, bench.switch.picture._at) == ({}, {})
 
 
-def test_ids_are_not_used_again(bench: Bench) -> None:
+def test_ids_are_not_used_again_and_the_last_to_leave_ends_the_call(bench: Bench) -> None:
     for _ in range(2):
         bench.report(Kind.ORIGINATE, "1")
-        bench.report(Kind.CLEAR, "1")
-    assert [event.call for event in bench.events] == ["1", "1", "2", "2"]
+        bench.report(Kind.CLEAR, "1", cause=Cause.TIMEOUT)
+    assert [event.call for event in bench.events] == ["1", "1", "1", "2", "2", "2"]
+    assert bench.events[2] == CallOver("1", Cause.TIMEOUT)
 
 
 def test_an_observer_that_fails_harms_nobody(bench: Bench) -> None:
-    def fail(_event: Event) -> None:
+    def fail(_event: AnyEvent) -> None:
         raise ZeroDivisionError
 
-    seen: list[Event] = []
+    seen: list[AnyEvent] = []
     bench.switch.observe(fail)
     bench.switch.observe(seen.append)
     with structlog.testing.capture_logs() as logged:
@@ -368,8 +380,72 @@ def test_parties_that_are_no_lines_are_not_asked_for(bench: Bench) -> None:
     assert bench.spawned == []
 
 
-def test_without_its_pbx_the_picture_stays(bench: Bench) -> None:
+# The link
+
+
+def test_while_its_pbx_is_lost_the_picture_stays(bench: Bench) -> None:
     bench.ringing()
-    bench.driver.up = False
-    run(bench.switch.resynchronise("1"))
+    bench.link(up=False)
+    assert not bench.switch.linked
+    assert bench.events[-1] == LinkChanged(up=False)
     assert bench.picture() == {"1": {"1": "connected", "2": "alerting"}}
+
+
+def test_a_link_that_is_back_asks_for_every_line_before_it_is_up(bench: Bench) -> None:
+    bench.ringing()
+    bench.link(up=False)
+    bench.link(up=False)  # said twice, told once
+    told = len(bench.events)
+    bench.driver.truth = {"1": (Leg("x", "connected", "1", "2"),), "2": (Leg("x", "connected", "1", "2"),)}
+    bench.link(up=True)
+    assert (bench.switch.linked, len(bench.events)) == (False, told)
+    bench.mend()
+    assert sorted(bench.driver.commands) == [("snapshot", number) for number in "123"]
+    assert bench.switch.linked
+    up, established = bench.events[told:]
+    assert up == LinkChanged(up=True)
+    assert (established.kind, established.device) == (Kind.ESTABLISH, "2")
+
+
+def test_calls_of_nobody_whose_line_can_be_asked_for_are_over(bench: Bench) -> None:
+    bench.report(Kind.ORIGINATE, "1", called="outside")
+    bench.report(Kind.DELIVER, "outside")
+    bench.link(up=False)
+    bench.link(up=True)
+    bench.mend()
+    assert bench.picture() == {}
+    told = [type(event).__name__ for event in bench.events[-4:]]
+    assert told == ["LinkChanged", "Event", "Event", "CallOver"]
+
+
+def test_a_call_that_was_accepted_and_never_reported_is_forgotten(bench: Bench) -> None:
+    run(bench.switch.make_call(bench.switch.picture.line("1"), "2", prompt=True))
+    bench.link(up=False)
+    bench.link(up=True)
+    bench.mend()
+    assert bench.picture() == {}
+    assert bench.events[-2:] == [LinkChanged(up=True), CallOver("1", Cause.NORMAL)]
+    run(bench.switch.make_call(bench.switch.picture.line("1"), "2", prompt=True))
+
+
+def test_a_link_lost_again_while_lines_are_asked_for_stays_down(bench: Bench) -> None:
+    bench.link(up=False)
+    bench.link(up=True)
+    first, bench.spawned[:] = list(bench.spawned), []
+    bench.link(up=False)
+    for work in first:
+        run(work)
+    assert not bench.switch.linked
+    bench.link(up=True)
+    bench.mend()
+    assert bench.switch.linked
+    assert bench.events == [LinkChanged(up=False), LinkChanged(up=True)]
+
+
+def test_lines_that_went_out_of_service_meanwhile(bench: Bench) -> None:
+    bench.link(up=False)
+    bench.driver.out_of_service.add("2")
+    bench.link(up=True)
+    bench.mend()
+    assert [(event.kind, event.device) for event in bench.events[2:]] == [(Kind.OUT_OF_SERVICE, "2")]
+    assert not bench.switch.picture.line("2").in_service

@@ -1,0 +1,1 @@
+"""Who may log in, and which lines they may watch and control."""

@@ -1,0 +1,88 @@
+"""Logging in.
+
+`verify` does it all in one thread.  A gateway had better `look_up` in the database's thread and `check` in
+another: the work of a password is long, and settings wait for the database's thread.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from ctigw.directory import applications
+from ctigw.directory.passwords import hash_password, needs_rehash, verify_password
+from ctigw.store.tables import Application, Line, User
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who logged in; ``monitor`` and ``control`` are patterns of lines (see `patterns.matcher`)."""
+
+    name: str
+    kind: Literal["user", "application"]
+    monitor: tuple[str, ...]
+    control: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """Who wants to log in, if there is such a one, and what is kept of the password."""
+
+    principal: Principal | None
+    password_hash: str | None = None
+
+
+def verify(session: Session, name: str, password: str) -> Principal | None:
+    """Who has this name and password.  A hash with outdated parameters is replaced."""
+    candidate = look_up(session, name)
+    principal = check(candidate, password)
+    if principal and candidate.password_hash and needs_rehash(candidate.password_hash):
+        renew(session, principal, password)
+    return principal
+
+
+def look_up(session: Session, name: str) -> Candidate:
+    """Whom ``name`` means: an application, a user, or a user before the @ if no other is called so.
+
+    Never fails; a name that means nobody has no principal.
+    """
+    name = name.strip().lower()
+    if "\x00" in name or not name.isprintable():  # PostgreSQL refuses to look for it
+        return Candidate(None)
+    application = session.get(Application, name)
+    if application:
+        monitor, control = applications.rights(session, name)
+        return Candidate(Principal(name, "application", monitor, control), application.password_hash)
+    user = session.get(User, name) or _by_first_part(session, name)
+    if user is None:
+        return Candidate(None)
+    owned = select(Line.number).where(Line.owner == user.name).order_by(Line.number)
+    numbers = tuple(session.scalars(owned))
+    return Candidate(Principal(user.name, "user", numbers, numbers), user.password_hash)
+
+
+def check(candidate: Candidate, password: str) -> Principal | None:
+    """The candidate's principal if the password is right.  Slow; needs no session, so for any thread."""
+    return candidate.principal if verify_password(candidate.password_hash, password) else None
+
+
+def renew(session: Session, principal: Principal, password: str) -> None:
+    """Keep the password anew, with today's parameters."""
+    row: User | Application | None
+    if principal.kind == "user":
+        row = session.get(User, principal.name)
+    else:
+        row = session.get(Application, principal.name)
+    if row is not None:
+        row.password_hash = hash_password(password)
+
+
+def _by_first_part(session: Session, name: str) -> User | None:
+    if not name or "@" in name:
+        return None
+    begins = User.name.startswith(f"{name}@", autoescape=True)
+    found = session.scalars(select(User).where(begins).limit(2)).all()
+    return found[0] if len(found) == 1 else None

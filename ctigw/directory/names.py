@@ -1,0 +1,61 @@
+"""How users, applications and lines may be called, and their rows."""
+
+from __future__ import annotations
+
+import re
+
+from sqlalchemy.orm import Session
+
+from ctigw.directory.errors import DirectoryError
+from ctigw.store.tables import Application, Line, User
+
+LONGEST = 255
+_USER = re.compile(r"[^\s@]+@[^\s@]+")
+_APPLICATION = re.compile(r"[^\s@]+")
+# None of the characters of a pattern: the number of a line is also the pattern of exactly that line.
+_LINE = re.compile(r"[0-9A-Za-z+#._]{1,64}")
+
+
+def user_name(text: str) -> str:
+    """The name as it is kept: in lower case, since people write it as they like."""
+    return _checked(text.strip().lower(), _USER, "a user's name, such as alice@example.com")
+
+
+def application_name(text: str) -> str:
+    """The name as it is kept.  It has no @, which tells it from a user's."""
+    return _checked(text.strip().lower(), _APPLICATION, "an application's name: no blanks, no @")
+
+
+def line_number(text: str) -> str:
+    """The number as it is kept."""
+    return _checked(text.strip(), _LINE, "a line's number: up to 64 letters, digits and + # . _")
+
+
+def user(session: Session, name: str) -> User:
+    """The row of a user.  Raises `DirectoryError`."""
+    found = session.get(User, user_name(name))
+    if found is None:
+        raise DirectoryError(f"there is no user {user_name(name)}")
+    return found
+
+
+def application(session: Session, name: str) -> Application:
+    """The row of an application.  Raises `DirectoryError`."""
+    found = session.get(Application, application_name(name))
+    if found is None:
+        raise DirectoryError(f"there is no application {application_name(name)}")
+    return found
+
+
+def line(session: Session, number: str) -> Line:
+    """The row of a line.  Raises `DirectoryError`."""
+    found = session.get(Line, line_number(number))
+    if found is None:
+        raise DirectoryError(f"there is no line {line_number(number)}")
+    return found
+
+
+def _checked(text: str, form: re.Pattern[str], what: str) -> str:
+    if len(text) > LONGEST or not form.fullmatch(text) or not text.isprintable():
+        raise DirectoryError(f"{text[:LONGEST]!r} is not {what}")
+    return text

@@ -1,0 +1,40 @@
+"""TLS on a listener, with clients that have to show who they are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from OpenSSL.crypto import Error
+from twisted.internet.protocol import Factory
+from twisted.internet.ssl import Certificate, KeyPair, PrivateCertificate
+from twisted.protocols.tls import TLSMemoryBIOFactory
+
+from ctigw.config import Listener
+
+
+class TlsError(ValueError):
+    """What a listener's TLS needs cannot be used; the text says which file."""
+
+
+def secured(listener: Listener, factory: Factory) -> Any:
+    """``factory`` behind TLS, where ``listener`` says so.  Raises `TlsError`."""
+    if not listener.tls_certificate:
+        return factory
+    pair: Any = KeyPair  # untyped in Twisted
+    certificate = _read(listener.tls_certificate, Certificate.loadPEM)
+    key = _read(listener.tls_key, lambda pem: pair.load(pem, 1))  # 1: PEM
+    joined: Any = PrivateCertificate.fromCertificateAndKeyPair  # untyped as well
+    own = joined(certificate, key)
+    trusted = [_read(listener.tls_client_ca, Certificate.loadPEM)] if listener.tls_client_ca else []
+    # With anybody to trust, clients without a certificate of theirs do not get through the handshake.
+    return TLSMemoryBIOFactory(own.options(*trusted), isClient=False, wrappedFactory=factory)
+
+
+def _read(file: str, load: Any) -> Any:
+    try:
+        return load(Path(file).read_bytes())
+    except OSError as error:
+        raise TlsError(f"{file}: {error.strerror}") from None
+    except (Error, ValueError):
+        raise TlsError(f"{file}: not what it should be (PEM)") from None

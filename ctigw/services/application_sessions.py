@@ -1,0 +1,223 @@
+"""Application sessions (ECMA-354): who a client is, and for how long.
+
+A client has one session at a time, on its connection.  Where a listener demands one, nothing else is served
+before; everywhere else it is welcome, and a client that has said who it is has its own rights instead of its
+listener's.  When the session ends or its time is up, so do its monitors and registrations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from itertools import count
+from typing import Protocol
+
+from ctigw.csta.application_session import (
+    ApplicationSessionTerminated,
+    DefinedTermReason,
+    ResetApplicationSessionTimer,
+    ResetApplicationSessionTimerNegResponse,
+    ResetApplicationSessionTimerPosResponse,
+    ResetError,
+    ResetErrorCode,
+    StartApplicationSession,
+    StartApplicationSessionNegResponse,
+    StartApplicationSessionPosResponse,
+    StartError,
+    StartErrorCode,
+    StopApplicationSession,
+    StopApplicationSessionNegResponse,
+    StopApplicationSessionPosResponse,
+    StopError,
+    StopErrorCode,
+    TermReason,
+)
+from ctigw.csta.types import ED3
+from ctigw.services.dispatcher import Handler
+from ctigw.services.session import ApplicationSession, Cancellable, Rights, Session
+from ctigw.xml import Elements
+
+# Who somebody is by name and password; None: nobody.
+Verify = Callable[[str, str], Awaitable[Rights | None]]
+
+# The children in which clients send who they are, whatever lies around them; compared in lower case.
+NAMES = ("username", "user", "login", "loginname", "userid", "name")
+PASSWORDS = ("password", "passwd", "pwd", "userpassword")
+
+
+class Clock(Protocol):
+    """What is needed of Twisted's clocks."""
+
+    def seconds(self) -> float:
+        """Now."""
+
+    def callLater(self, delay: float, callable: Callable[[], None]) -> Cancellable:  # noqa: A002 - Twisted's name
+        """Call ``callable`` after ``delay`` seconds."""
+
+
+class ApplicationSessions:
+    """The application sessions of all clients.
+
+    ``verify`` says who somebody is; ``over`` is told of each client whose session has ended.
+    ``shortest`` and ``longest`` (seconds) bound the durations asked for.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        verify: Verify,
+        over: Callable[[Session], None],
+        *,
+        shortest: int,
+        longest: int,
+    ) -> None:
+        self._clock, self._verify, self._over = clock, verify, over
+        self._shortest, self._longest = shortest, longest
+        self._ids = count(1)
+        self._open: set[Session] = set()
+        self._patience = Patience(clock)
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def handlers(self) -> dict[type, Handler]:
+        """The services, all of which strangers may ask for."""
+        return {
+            StartApplicationSession: self._start,
+            ResetApplicationSessionTimer: self._reset,
+            StopApplicationSession: self._stop,
+        }
+
+    def end(self, session: Session) -> None:
+        """The client is gone, or goes on without a session."""
+        if session.application is not None:
+            session.application.timer.cancel()
+            session.application = None
+        session.rights = session.listener_rights
+        self._open.discard(session)
+
+    def terminate(self) -> None:
+        """End every session, and say so: the gateway goes down."""
+        for session in tuple(self._open):
+            self._terminated(session, TermReason(server_term_reason="the gateway is shutting down"))
+
+    async def _start(
+        self, session: Session, request: StartApplicationSession, _namespace: str
+    ) -> StartApplicationSessionPosResponse | StartApplicationSessionNegResponse:
+        if session in self._open:
+            return _refused(StartError.MAX_NUMBER_SESSIONS)
+        name, password = credentials(request.application_info.application_specific_info or Elements())
+        rights = session.listener_rights
+        if name:
+            keys = (f"name {name}", f"peer {session.peer}")
+            if not self._patience.has(*keys):
+                return _refused(StartError.SERVER_RESOURCES_BUSY)
+            rights = await self._verify(name, password)
+            self._patience.learn(rights is not None, *keys)
+        if rights is None:
+            return _refused(StartError.INVALID_APPLICATION_INFO)
+        if session in self._open or session.closed:  # while its password was looked at
+            return _refused(StartError.MAX_NUMBER_SESSIONS)
+        session.rights = rights
+        duration = self._duration(request.requested_session_duration)
+        session_id = str(next(self._ids))
+        session.application = ApplicationSession(session_id, self._timer(session, duration))
+        self._open.add(session)
+        return StartApplicationSessionPosResponse(
+            session_id=session_id,
+            actual_protocol_version=_version(request.requested_protocol_versions),
+            actual_session_duration=duration,
+        )
+
+    async def _reset(
+        self, session: Session, request: ResetApplicationSessionTimer, _namespace: str
+    ) -> ResetApplicationSessionTimerPosResponse | ResetApplicationSessionTimerNegResponse:
+        application = session.application
+        if application is None or application.id != request.session_id:
+            why = ResetErrorCode(defined_error=ResetError.INVALID_SESSION_ID)
+            return ResetApplicationSessionTimerNegResponse(error_code=why)
+        duration = self._duration(request.requested_session_duration)
+        application.timer.cancel()
+        application.timer = self._timer(session, duration)
+        return ResetApplicationSessionTimerPosResponse(actual_session_duration=duration)
+
+    async def _stop(
+        self, session: Session, request: StopApplicationSession, _namespace: str
+    ) -> StopApplicationSessionPosResponse | StopApplicationSessionNegResponse:
+        application = session.application
+        if application is None or application.id != request.session_id:
+            why = StopErrorCode(defined_error=StopError.INVALID_SESSION_ID)
+            return StopApplicationSessionNegResponse(error_code=why)
+        self.end(session)
+        self._over(session)
+        return StopApplicationSessionPosResponse()
+
+    def _duration(self, asked: int) -> int:
+        return min(max(asked, self._shortest), self._longest)
+
+    def _timer(self, session: Session, duration: int) -> Cancellable:
+        reason = TermReason(defined_term_reason=DefinedTermReason.SESSION_TIMER_EXPIRED)
+        return self._clock.callLater(duration, lambda: self._expired(session, reason))
+
+    def _expired(self, session: Session, reason: TermReason) -> None:
+        assert session.application is not None
+        session.application.timer = _Rung()
+        self._terminated(session, reason)
+
+    def _terminated(self, session: Session, reason: TermReason) -> None:
+        assert session.application is not None
+        message = ApplicationSessionTerminated(session_id=session.application.id, session_term_reason=reason)
+        self.end(session)
+        self._over(session)
+        session.tell(message, ED3)
+
+
+class _Rung:
+    """A timer that has rung."""
+
+    def cancel(self) -> None:
+        """There is nothing left to cancel."""
+
+
+class Patience:
+    """Who has failed to say who it is must wait, each time twice as long; bounded in time and memory."""
+
+    FREE = 3
+    LONGEST = 30.0
+    REMEMBERED = 10_000
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._failures: dict[str, tuple[int, float]] = {}
+
+    def has(self, *keys: str) -> bool:
+        """Whether none of ``keys`` has to wait now."""
+        now = self._clock.seconds()
+        return all(self._failures.get(key, (0, 0.0))[1] <= now for key in keys)
+
+    def learn(self, succeeded: bool, *keys: str) -> None:
+        """Another attempt of ``keys`` succeeded or failed."""
+        for key in keys:
+            failures, _until = self._failures.pop(key, (0, 0.0))
+            if succeeded:
+                continue
+            failures += 1
+            wait = min(2.0 ** (failures - self.FREE), self.LONGEST) if failures >= self.FREE else 0.0
+            self._failures[key] = (failures, self._clock.seconds() + wait)
+            if len(self._failures) > self.REMEMBERED:
+                del self._failures[next(iter(self._failures))]
+
+
+def credentials(info: Elements) -> tuple[str, str]:
+    """The name and the password in what a client says of itself; "" for what is not there."""
+    said = {name.lower(): text for name, text in reversed(info)}
+    name = next((said[key] for key in NAMES if said.get(key)), "")
+    return name, next((said[key] for key in PASSWORDS if key in said), "")
+
+
+def _refused(why: StartError) -> StartApplicationSessionNegResponse:
+    return StartApplicationSessionNegResponse(error_code=StartErrorCode(defined_error=why))
+
+
+def _version(asked: tuple[str, ...]) -> str:
+    """The first of the versions asked for that is of the third edition, or the first: they are all spoken."""
+    return next((version for version in asked if version.startswith(ED3)), asked[0] if asked else ED3)

@@ -1,0 +1,54 @@
+"""The audit log: who asked for what, for which line, and what came of it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from ctigw.store.tables import AuditRow
+
+
+@dataclass(frozen=True, slots=True)
+class Audited:
+    """One request.  ``at``: seconds since 1970, UTC; ``target``: the callID or text that it was about."""
+
+    at: float
+    who: str
+    request: str
+    outcome: str
+    on_behalf_of: str | None = None
+    target: str | None = None
+
+
+def row(entry: Audited) -> AuditRow:
+    """What to put into a `Behind`."""
+    return AuditRow(**asdict(entry))
+
+
+def record(session: Session, entry: Audited) -> None:
+    """Keep ``entry``."""
+    session.add(row(entry))
+
+
+def entries(
+    session: Session,
+    *,
+    who: str | None = None,
+    device: str | None = None,
+    since: float | None = None,
+    limit: int = 100,
+) -> list[Audited]:
+    """The newest ``limit`` entries, newest first; by ``who``, on behalf of ``device``, or ``since`` only."""
+    query = select(AuditRow).order_by(AuditRow.at.desc(), AuditRow.id.desc()).limit(limit)
+    if who is not None:
+        query = query.where(AuditRow.who == who)
+    if device is not None:
+        query = query.where(AuditRow.on_behalf_of == device)
+    if since is not None:
+        query = query.where(AuditRow.at >= since)
+    return [
+        Audited(found.at, found.who, found.request, found.outcome, found.on_behalf_of, found.target)
+        for found in session.scalars(query)
+    ]

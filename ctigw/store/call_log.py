@@ -1,0 +1,58 @@
+"""The call log: an entry for each party of each call, when the party's share is over."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from ctigw.store.tables import CallRow
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedCall:
+    """What the call ``call_id`` was for the party at ``device``.  Times: seconds since 1970, UTC."""
+
+    call_id: str
+    device: str
+    calling: str | None
+    called: str | None
+    started: float
+    answered: float | None = None
+    ended: float | None = None
+    cause: str | None = None
+
+
+def row(entry: LoggedCall) -> CallRow:
+    """What to put into a `Behind`."""
+    return CallRow(**asdict(entry))
+
+
+def record(session: Session, entry: LoggedCall) -> None:
+    """Keep ``entry``."""
+    session.add(row(entry))
+
+
+def calls(
+    session: Session, *, device: str | None = None, since: float | None = None, limit: int = 100
+) -> list[LoggedCall]:
+    """The newest ``limit`` entries, newest first; of ``device`` only, or started ``since`` only."""
+    query = select(CallRow).order_by(CallRow.started.desc(), CallRow.id.desc()).limit(limit)
+    if device is not None:
+        query = query.where(CallRow.device == device)
+    if since is not None:
+        query = query.where(CallRow.started >= since)
+    return [
+        LoggedCall(
+            found.call_id,
+            found.device,
+            found.calling,
+            found.called,
+            found.started,
+            found.answered,
+            found.ended,
+            found.cause,
+        )
+        for found in session.scalars(query)
+    ]
