@@ -171,6 +171,13 @@ class Pbx(Driver):
             raise Refused(Reason.INVALID_CALLED_DEVICE_ID)
         return self._exchange.place(outside, called, prompt=False).id
 
+    def dial(self, number: str, called: str) -> str:
+        """The person at a line calls somebody; gives the call's id.  Raises `Refused`."""
+        self._must_be_line(number, Reason.INVALID_CALLING_DEVICE_ID)
+        if not self._behaviours[number].in_service:
+            raise Refused(Reason.CALLING_DEVICE_OUT_OF_SERVICE)
+        return self._placed(number, called, prompt=False)
+
     def pick_up(self, number: str) -> None:
         """The person at a line lifts the handset of a phone that rings or prompts.  Raises `ValueError`."""
         for call in self._exchange.at(number):
@@ -205,9 +212,7 @@ class Pbx(Driver):
     async def make_call(self, caller: str, called: str, *, prompt: bool) -> str:
         self._must_be_line(caller, Reason.INVALID_CALLING_DEVICE_ID)
         await self._react(caller, Reason.CALLING_DEVICE_OUT_OF_SERVICE)
-        self._must_be_callable(caller, called)
-        self._must_have_room(caller)
-        return self._exchange.place(caller, called, prompt=prompt).id
+        return self._placed(caller, called, prompt=prompt)
 
     async def answer(self, call: str, device: str) -> None:
         live = await self._commanded(call, device, Phase.RINGING, Phase.PROMPTED)
@@ -330,6 +335,11 @@ class Pbx(Driver):
         self._must_be_linked()
         if not self._behaviours[device].in_service:
             raise Refused(broken)
+
+    def _placed(self, caller: str, called: str, *, prompt: bool) -> str:
+        self._must_be_callable(caller, called)
+        self._must_have_room(caller)
+        return self._exchange.place(caller, called, prompt=prompt).id
 
     async def _commanded(self, call: str, device: str, *phases: Phase) -> Call:
         """The call at a line that is told to do something there, which it can do in ``phases`` only."""

@@ -95,6 +95,20 @@ def test_a_person_who_talks_does_not_answer_another_call(bench: Bench) -> None:
     assert bench.told(29)[-1] == (K.DELIVER, "2006", C.NEW_CALL)
 
 
+def test_a_person_dials(bench: Bench) -> None:
+    assert bench.pbx.dial("2012", "2002") == "c1"  # a slow phone is slow to obey, not to be used
+    assert bench.told() == [*placed("2012"), (K.DELIVER, "2002", C.NEW_CALL)]
+    for caller, called, reason in (
+        ("3000", "2001", Reason.INVALID_CALLING_DEVICE_ID),
+        ("2013", "2001", Reason.CALLING_DEVICE_OUT_OF_SERVICE),
+        ("2001", "3000", Reason.INVALID_CALLED_DEVICE_ID),
+        ("2020", "91", Reason.INVALID_CALLED_DEVICE_ID),
+    ):
+        with pytest.raises(Refused) as refusal:
+            bench.pbx.dial(caller, called)
+        assert refusal.value.reason is reason
+
+
 # The outside world
 
 
