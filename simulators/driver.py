@@ -56,7 +56,10 @@ class SimulatedPbx(Pbx):
     def start(self) -> None:
         """Raises `ValueError` when the control socket cannot be opened."""
         if self._control:
-            self._end_control = control.listen(self._control, self, IReactorUNIX(self._clock))
+            reactor = IReactorUNIX(self._clock, None)
+            if reactor is None:
+                raise ValueError("control: there are no local sockets here")
+            self._end_control = control.listen(self._control, self, reactor)
         if self._script is not None:
             self._playing = self._script.play(self, self._clock)
 

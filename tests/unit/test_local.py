@@ -8,7 +8,8 @@ from simulators.local import StandingClock
 
 
 def test_what_is_due_now_happens_in_a_turn_of_the_reactor() -> None:
-    reactor, happened = Clock(), []
+    reactor = Clock()
+    happened: list[str] = []
     clock = StandingClock(reactor)
     clock.callLater(0, happened.append, "now")
     clock.callLater(1, happened.append, "later")
