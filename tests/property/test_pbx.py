@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import structlog
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
@@ -25,6 +26,7 @@ from ctigw.switch.driver import (
     Report,
     Service,
 )
+from ctigw.switch.switch import Switch
 from simulators.behaviours import BEHAVIOURS, Limits, PhoneSettings
 from simulators.calls import Phase
 from simulators.pbx import Pbx
@@ -33,6 +35,7 @@ K = Kind
 LINES = ("1", "2", "3", "4", "5")
 NUMBERS = (*LINES, "91", "9000", "77")
 HONEST = sorted(set(BEHAVIOURS) - {"lies-about-state"})
+LINKED = sorted(set(HONEST) - {"drops-the-link"})
 
 # What may be reported of a connection in a state, and what it is then.  "" is none.
 POSSIBLE = {
@@ -302,6 +305,54 @@ class Books(RuleBasedStateMachine):
         assert self.pbx.idle
         assert self.pbx.pending_timers == 0
         assert self.clock.getDelayedCalls() == []
+
+
+class Watched(Books):
+    """The same before a switch, which must believe every report and see what the PBX has.
+
+    The link stays: what parties outside did while it was lost, no snapshot tells.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._logs = structlog.testing.capture_logs()
+        self.logged = self._logs.__enter__()
+        self.switch = Switch(self.pbx, within=lambda command: command, spawn=self.run)
+        self.pbx.listen(self.hear)
+
+    def hear(self, report: AnyReport) -> None:
+        self.listener.hear(report)
+        self.switch.apply(report)
+
+    @rule(line=st.sampled_from(LINES), name=st.sampled_from(["normal"] * 8 + LINKED))
+    def behave(self, line: str, name: str) -> None:
+        self.pbx.behave(line, name)
+
+    @invariant()
+    def the_switch_sees_what_is_there(self) -> None:
+        assert self.logged == []
+        if self.pbx._outbox:
+            return
+        shown = {
+            (call.driver_id, device): connection.state.value
+            for call in self.switch.picture.calls.values()
+            for device, connection in call.connections.items()
+        }
+        assert shown == self.listener.picture
+        calls = self.pbx._exchange.calls
+        for call in self.switch.picture.calls.values():
+            assert call.calling == calls[call.driver_id].caller
+
+    def teardown(self) -> None:
+        try:
+            super().teardown()
+            self.the_switch_sees_what_is_there()
+        finally:
+            self._logs.__exit__(None, None, None)
+
+
+TestWatched = Watched.TestCase
+TestWatched.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
 
 
 TestBooks = Books.TestCase
