@@ -3,35 +3,52 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
+from typing import Any
 
 import click
 import msgspec
 
 from ctigw.cli.running import REFUSED, fail
-from ctigw.cli.serve import data_option
 from simulators import control
 from simulators.behaviours import BEHAVIOURS
+from simulators.control import SOCKET_FILE
 
 SECONDS_TO_ANSWER = 5.0
 
 
+def at_simulator(command: Callable[..., None]) -> Callable[..., None]:
+    """Options that say which simulator; ``command`` gets its control socket as ``path``."""
+
+    @click.option(
+        "--data",
+        type=click.Path(path_type=Path),
+        default=Path("var"),
+        show_default=True,
+        envvar="CTIGW_DATA",
+        help="The folder for settings of the gateway that the simulator runs in.",
+    )
+    @click.option(
+        "--control",
+        type=click.Path(path_type=Path),
+        help="The simulator's control socket; without it sim.sock in the folder for settings.",
+    )
+    @wraps(command)
+    def with_path(*args: Any, data: Path, control: Path | None, **kwargs: Any) -> None:
+        command(*args, path=control or data / SOCKET_FILE, **kwargs)
+
+    return with_path
+
+
 @click.group()
-@data_option
-@click.option(
-    "--control",
-    "path",
-    type=click.Path(path_type=Path),
-    help="The simulator's control socket; without it the one in the folder for settings.",
-)
-@click.pass_context
-def sim(context: click.Context, data: Path, path: Path | None) -> None:
+def sim() -> None:
     """Play the people at the phones of a running simulator."""
-    context.obj = path or data / control.SOCKET_FILE
 
 
 @sim.command()
-@click.pass_obj
+@at_simulator
 def lines(path: Path) -> None:
     """List the lines, how they behave, and what they do in their calls."""
     for line in _asked(path, control.Lines()).lines:
@@ -41,10 +58,10 @@ def lines(path: Path) -> None:
 
 @sim.command()
 @click.argument("line")
-@click.argument("behaviour", metavar="BEHAVIOUR", type=click.Choice(sorted(BEHAVIOURS)))
-@click.pass_obj
-def behave(path: Path, line: str, behaviour: str) -> None:
-    """Have LINE behave otherwise: normal, busy, auto-answer, …"""
+@click.argument("behaviour", type=click.Choice(sorted(BEHAVIOURS)))
+@at_simulator
+def behave(line: str, behaviour: str, path: Path) -> None:
+    """Have LINE behave otherwise from now on."""
     _asked(path, control.Behave(line, behaviour))
     click.echo(f"{line} is {behaviour} from now on")
 
@@ -52,8 +69,8 @@ def behave(path: Path, line: str, behaviour: str) -> None:
 @sim.command()
 @click.argument("caller")
 @click.argument("called")
-@click.pass_obj
-def ring(path: Path, caller: str, called: str) -> None:
+@at_simulator
+def ring(caller: str, called: str, path: Path) -> None:
     """Have the outside number CALLER call the line CALLED."""
     _asked(path, control.Ring(caller, called))
     click.echo(f"{caller} calls {called}")
@@ -61,8 +78,8 @@ def ring(path: Path, caller: str, called: str) -> None:
 
 @sim.command("pick-up")
 @click.argument("line")
-@click.pass_obj
-def pick_up(path: Path, line: str) -> None:
+@at_simulator
+def pick_up(line: str, path: Path) -> None:
     """Lift the handset of LINE, which rings or prompts."""
     _asked(path, control.PickUp(line))
     click.echo(f"{line} picks up")
@@ -70,8 +87,8 @@ def pick_up(path: Path, line: str) -> None:
 
 @sim.command("put-down")
 @click.argument("number")
-@click.pass_obj
-def put_down(path: Path, number: str) -> None:
+@at_simulator
+def put_down(number: str, path: Path) -> None:
     """Hang up at NUMBER, a line or an outside caller."""
     _asked(path, control.PutDown(number))
     click.echo(f"{number} hangs up")
@@ -79,8 +96,8 @@ def put_down(path: Path, number: str) -> None:
 
 @sim.command("drop-link")
 @click.argument("seconds", type=click.FloatRange(0, 86400), required=False)
-@click.pass_obj
-def drop_link(path: Path, seconds: float | None) -> None:
+@at_simulator
+def drop_link(seconds: float | None, path: Path) -> None:
     """Have the gateway lose its PBX for SECONDS, or for as long as the PBX is set to."""
     _asked(path, control.DropLink(seconds))
     click.echo("the link is lost")

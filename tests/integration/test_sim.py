@@ -16,7 +16,7 @@ def test_people_are_played_from_the_command_line(tmp_path: Path) -> None:
         assert (data / "sim.sock").is_socket()
 
         def sim(*words: str) -> str:
-            done = ctigw("sim", "--data", str(data), *words)
+            done = ctigw("sim", *words, "--data", str(data))
             return done.stdout + done.stderr
 
         assert sim("ring", "95551234", "2001") == "95551234 calls 2001\n"
@@ -35,7 +35,7 @@ def test_people_are_played_from_the_command_line(tmp_path: Path) -> None:
 
         assert ended(demo, signal.SIGINT)[0] == 0
         assert not socket_file.exists()
-        assert ctigw("sim", "--data", str(data), "lines").returncode == 1
+        assert ctigw("sim", "lines", "--data", str(data)).returncode == 1
     finally:
         demo.kill()
         demo.communicate()

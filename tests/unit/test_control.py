@@ -241,7 +241,7 @@ def running(bench: Bench, path: Path) -> Iterator[Bench]:
 
 
 async def said(path: Path, *words: str) -> Result:
-    result: Result = await deferToThread(CliRunner().invoke, sim, ["--data", str(path.parent), *words])
+    result: Result = await deferToThread(CliRunner().invoke, sim, [*words, "--data", str(path.parent)])
     return result
 
 
@@ -278,13 +278,13 @@ async def test_a_refusal_is_one_line_and_status_1(path: Path) -> None:
 
 def test_no_simulator_is_one_line_and_status_1(path: Path, tmp_path: Path) -> None:
     for _ in range(2):
-        result = CliRunner().invoke(sim, ["--control", str(path), "lines"])
+        result = CliRunner().invoke(sim, ["lines", "--control", str(path)])
         assert (result.exit_code, result.stderr) == (1, f"ctigw: sim: {path}: no simulator listens there\n")
         if not path.exists():
             with socket.socket(socket.AF_UNIX) as earlier:
                 earlier.bind(str(path))
     long = tmp_path / ("x" * 107)
-    result = CliRunner().invoke(sim, ["--control", str(long), "lines"])
+    result = CliRunner().invoke(sim, ["lines", "--control", str(long)])
     assert (result.exit_code, result.stderr) == (1, f"ctigw: sim: {long}: AF_UNIX path too long\n")
 
 
