@@ -7,6 +7,7 @@ setup: .venv/.ready
 run: setup
 	@$(BIN)/ctigw demo
 test: setup
+	@tests/system-packages
 	@$(BIN)/python -m pytest
 lint: setup
 	$(BIN)/ruff format --check .

@@ -12,8 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
 from sqlalchemy.orm import Session as DatabaseSession
 from twisted.internet.defer import maybeDeferred
 from twisted.internet.endpoints import serverFromString
@@ -206,8 +204,8 @@ def check(config: Config) -> None:
         _endpoint(index, listener, clock)
         with _blaming(f"listeners[{index}].tls_certificate"):
             secured(listener, Factory())
-    with _blaming("store.url"):
-        make_url(config.store.url or "sqlite://")
+    with _blaming("store.url", DatabaseError):
+        Database(config.store.url or "sqlite://")
     _driver(config, clock, _NothingSaved())
 
 
@@ -222,7 +220,7 @@ class _NothingSaved:
 @contextlib.contextmanager
 def _blaming(key: str, *also: type[Exception]) -> Iterator[None]:
     """Turn what goes wrong over one setting into a `ConfigError` of one line."""
-    to_blame: tuple[type[Exception], ...] = (ValueError, OSError, ArgumentError, *also)
+    to_blame: tuple[type[Exception], ...] = (ValueError, OSError, *also)
     try:
         yield
     except to_blame as error:

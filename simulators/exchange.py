@@ -9,8 +9,7 @@ Choices that a PBX is free to make:
 * A line out of service fails before its forwardings are looked at; forwarding everything wins over do not
   disturb, and do not disturb over busy.  What is set while a phone rings does not touch that call.
 * A connection that failed at a called line takes none of its appearances.
-* A line talks in one call at a time: placing, answering or retrieving another puts the one it talks in on
-  hold.
+* A line talks in one call at a time: placing, answering or retrieving another holds the one it talks in.
 * Two calls that are joined get a new id; a single step keeps the id of its call.
 * A single step to a line that cannot ring comes to nothing, and the call stays as it was.
 * Whoever is left alone in a call is cleared; alone before anybody answered, it hears a tone first.

@@ -6,10 +6,12 @@ Here is what it can be told to do and when it refuses; `simulators.exchange` has
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import replace
 from functools import partial
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, DeferredLock
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.internet.task import deferLater
 
@@ -77,6 +79,7 @@ class Pbx(Driver):
         self._barred = {phone.number: phone.barred for phone in settings}
         self._features = {phone.number: (saved or {}).get(phone.number, phone.features) for phone in settings}
         self._save = save
+        self._changing: defaultdict[str, DeferredLock] = defaultdict(DeferredLock)
         self._report: Callable[[AnyReport], None] = lambda _: None
         self._outbox = Outbox(clock)
         self._exchange = Exchange(clock, self._behaviours, self._features, limits, self._tell)
@@ -207,7 +210,7 @@ class Pbx(Driver):
         self._link_back = None
         self._put(Link(up=True))
 
-    # Commands
+    # Commands (a party outside can be cleared; nobody here can press its keys)
 
     async def make_call(self, caller: str, called: str, *, prompt: bool) -> str:
         self._must_be_line(caller, Reason.INVALID_CALLING_DEVICE_ID)
@@ -289,18 +292,18 @@ class Pbx(Driver):
                 raise Refused(Reason.INVALID_FORWARDING_DESTINATION)
         elif all(kept.when is not rule.when for kept in self._features[device].forwarding):
             return  # there is nothing to switch off
-        await self._change(device, with_rule(self._features[device], rule), Forwarded(device, rule))
+        await self._change(device, partial(with_rule, rule=rule), Forwarded(device, rule))
 
     async def set_do_not_disturb(self, device: str, *, on: bool) -> None:
         self._must_be_line(device)
         await self._react(device)
-        features = LineFeatures(on, self._features[device].forwarding)
-        await self._change(device, features, DoNotDisturb(device, on))
+        await self._change(device, partial(replace, do_not_disturb=on), DoNotDisturb(device, on))
 
     async def features(self, device: str) -> LineFeatures:
         self._must_be_line(device)
         await self._react(device)
-        return self._features[device]
+        async with self._changing[device]:
+            return self._features[device]
 
     async def snapshot(self, device: str) -> tuple[Leg, ...]:
         self._must_be_line(device)
@@ -438,13 +441,17 @@ class Pbx(Driver):
             number = next((r.destination for r in always), None)
         return rule.destination == device or (rule.when is Forwarding.IMMEDIATE and number == device)
 
-    async def _change(self, number: str, features: LineFeatures, report: AnyReport) -> None:
-        if features == self._features[number]:
-            return
-        if self._save is not None:
-            await self._save(number, features)
-        self._features[number] = features
-        self._tell(report)
+    async def _change(
+        self, number: str, change: Callable[[LineFeatures], LineFeatures], report: AnyReport
+    ) -> None:
+        async with self._changing[number]:  # each change starts from what the one before has left
+            features = change(self._features[number])
+            if features == self._features[number]:
+                return
+            if self._save is not None:
+                await self._save(number, features)
+            self._features[number] = features
+            self._tell(report)
 
     def _tell(self, report: AnyReport) -> None:
         if not self.linked():

@@ -3,17 +3,21 @@ that an association sends is valid, by our schemas and by the reference ones whe
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import structlog
+from sqlalchemy import URL
 from twisted.internet import reactor
 from twisted.logger import globalLogPublisher
 
 from ctigw.csta.association import Association
 from ctigw.csta.validation import validator
+from ctigw.store.database import Database, url_in
+from tests import postgresql
 
 REFERENCE = Path(__file__).parents[2] / "shared" / "reference" / "csta" / "oracle"
 judges: list[Callable[[bytes], str | None]] = [validator()]
@@ -62,3 +66,33 @@ def clean_reactor() -> Iterator[None]:
     yield
     assert [call for call in loop.getDelayedCalls() if call.active()] == []
     assert [reader for reader in loop.getReaders() if "Waker" not in type(reader).__name__] == []
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[URL]:
+    """Started for the first test that needs it."""
+    with contextlib.ExitStack() as ending:
+        try:
+            url = ending.enter_context(postgresql.server())
+        except postgresql.Unavailable as why:
+            pytest.skip(str(why))
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> URL:
+    """An empty database, once of each kind."""
+    if request.param == "sqlite":
+        return url_in(tmp_path)
+    server: URL = request.getfixturevalue("postgresql_server")
+    postgresql.empty(server)
+    return server
+
+
+@pytest.fixture
+def database(url: URL) -> Iterator[Database]:
+    """A database that is open, once of each kind."""
+    database = Database(url)
+    database.open()
+    yield database
+    database.close()

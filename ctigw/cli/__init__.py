@@ -1,4 +1,4 @@
-"""The command line: the gateway itself (`serve`), and a client of one (`client`, `phone`)."""
+"""The command line: the gateway (`serve`), a client of one (`client`, `phone`), its database (`admin`)."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from importlib.metadata import entry_points
 
 import click
 
+from ctigw.cli.admin import ADMIN
 from ctigw.cli.client import features, monitor, status
 from ctigw.cli.phone import PHONE
 from ctigw.cli.serve import check, demo, run
@@ -32,5 +33,5 @@ def main() -> None:
     """A CTI gateway: CSTA XML over TCP in front of a PBX, and a PBX to try it with."""
 
 
-for command in (demo, run, check, monitor, status, features, *PHONE):
+for command in (demo, run, check, monitor, status, features, *PHONE, *ADMIN):
     main.add_command(command)

@@ -24,6 +24,13 @@ data_option = click.option(
     envvar="CTIGW_DATA",
     help="Folder for settings; made when it is not there.",
 )
+config_option = click.option(
+    "--config",
+    "file",
+    type=click.Path(path_type=Path),
+    envvar="CTIGW_CONFIG",
+    help="TOML; without it everything is at its default.",
+)
 
 
 @click.command()
@@ -46,13 +53,7 @@ def demo(data: Path, port: int) -> None:
 
 
 @click.command()
-@click.option(
-    "--config",
-    "file",
-    type=click.Path(path_type=Path),
-    envvar="CTIGW_CONFIG",
-    help="TOML; without it everything is at its default.",
-)
+@config_option
 @data_option
 def run(file: Path | None, data: Path) -> None:
     """Run the gateway as the configuration says."""

@@ -51,10 +51,10 @@ DeviceListCaps = enum.Flag("DeviceListCaps", "SEGMENT_ID DEVICE_LIST_DEVICE_CATE
 DeviceIDOnlyCaps = enum.Flag("DeviceIDOnlyCaps", "DEVICE_ID_ONLY")
 AlternateCallCaps = enum.Flag("AlternateCallCaps", "HOLD DEVICE_ID_ONLY")
 ClearCallCaps = enum.Flag(
-    "ClearCallCaps", "ALERTING CONNECTED FAILED QUEUED INITIATED HOLD DEVICE_ID_ONLY CALL_ID_ONLY"
+    "ClearCallCaps", "ALERTING CONNECTED FAILED INITIATED HOLD DEVICE_ID_ONLY CALL_ID_ONLY"
 )
 ClearConnectionCaps = enum.Flag(
-    "ClearConnectionCaps", "ALERTING CONNECTED FAIL QUEUED INITIATED HOLD DEVICE_ID_ONLY"
+    "ClearConnectionCaps", "ALERTING CONNECTED FAIL INITIATED HOLD DEVICE_ID_ONLY"
 )
 DeflectCallCaps = enum.Flag("DeflectCallCaps", "ALERTING DEVICE_ID_ONLY")
 AnswerCallCaps = enum.Flag("AnswerCallCaps", "ALERTING INITIATED DEVICE_ID_ONLY")

@@ -8,8 +8,15 @@ from pathlib import Path
 
 from lxml import etree
 
+from ctigw.csta import application_session
 from ctigw.csta.application_session import SESSION
-from ctigw.csta.types import ED3, EDITIONS
+from ctigw.csta.types import ED3, EDITIONS, csta
+
+SESSION_MESSAGES = frozenset(
+    name for name, cls in csta.messages.items() if cls.__module__ == application_session.__name__
+)
+# "" is no namespace.
+JUDGED = EDITIONS | {"", SESSION}
 
 
 def validator(
@@ -19,8 +26,9 @@ def validator(
 
     ``schema_file``: another XSD of the third edition to judge by.
     ``session_schema_file``: another XSD of the application session (ECMA-354) to judge by.
-    The root's namespace says which of the two a document is judged by. Documents of other editions, and of
-    none, are judged as if they were of the third.
+    The root's name says which of the two a document is judged by.  Documents of other editions, and of none,
+    are judged as if they were of the third; those of a session as if they were in its namespace, which
+    clients forget.
     """
     csta_schema = _schema(schema_file, "csta.xsd")
     session_schema = _schema(session_schema_file, "application-session.xsd")
@@ -28,14 +36,14 @@ def validator(
 
     def why_not(xml: bytes) -> str | None:
         root = etree.fromstring(xml, parser)
-        if etree.QName(root).namespace == SESSION:
-            schema = session_schema  # as it stands: whatever is foreign in it belongs to the application
-        else:
-            schema = csta_schema
-            for element in root.iter(etree.Element):
-                namespace, _, name = str(element.tag).rpartition("}")
-                if not namespace or namespace[1:] in EDITIONS:
-                    element.tag = f"{{{ED3}}}{name}"
+        # Whatever is foreign in a session's messages belongs to the application.
+        session = etree.QName(root).localname in SESSION_MESSAGES
+        schema, wanted = (session_schema, SESSION) if session else (csta_schema, ED3)
+        ours = {etree.QName(root).namespace or ""} & JUDGED if session else JUDGED
+        for element in root.iter(etree.Element):
+            namespace, _, name = str(element.tag).rpartition("}")
+            if namespace[1:] in ours:
+                element.tag = f"{{{wanted}}}{name}"
         if schema.validate(root):
             return None
         return str(schema.error_log.last_error)

@@ -285,6 +285,8 @@ def _devices(
     wanted = None
     if request.requested_device_id is not None:
         wanted = number_of(request.requested_device_id)
+        if not wanted:
+            raise Refused(Reason.INVALID_PARAMETER_VALUE)
         if wanted not in switch.picture.lines:
             raise Refused(Reason.INVALID_DEVICE_ID)
         access.may_monitor(session, wanted)

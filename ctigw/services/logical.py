@@ -34,20 +34,22 @@ def logical(switch: Switch) -> dict[type, Handler]:
     async def set_forwarding(
         session: Session, request: SetForwarding, _namespace: str
     ) -> SetForwardingResponse:
-        destination = dialled(request.forward_dn) if request.forward_dn else ""
+        destination = "" if _says_nowhere(request) else dialled(request.forward_dn or "")
         if request.ring_count is not None and request.ring_count not in RINGS:
             raise Refused(Reason.INVALID_PARAMETER_VALUE)
         line = naming.controlled(session, request.device)
-        present = {rule.when: rule for rule in (await switch.features(line)).forwarding}
+        # A request that says where needs not know what is set already.
+        known = request.activate_forward and destination
+        present = () if known else (await switch.features(line)).forwarding
         if request.activate_forward:
             await switch.set_forwarding(line, _wanted(request, destination, present))
         else:
             await _switch_off(line, request, present)
         return SetForwardingResponse()
 
-    async def _switch_off(line: Line, request: SetForwarding, present: dict[Forwarding, ForwardRule]) -> None:
+    async def _switch_off(line: Line, request: SetForwarding, present: tuple[ForwardRule, ...]) -> None:
         """Switch off the forwarding named, or all of them; what is not on needs nothing."""
-        for rule in present.values():
+        for rule in present:
             if rule.active and request.forwarding_type in (None, ForwardingType(rule.when.value)):
                 await switch.set_forwarding(line, replace(rule, active=False))
 
@@ -90,14 +92,24 @@ def logical(switch: Switch) -> dict[type, Handler]:
     return {request: handler for request, (commands, handler) in needed.items() if commands <= switch.offered}
 
 
-def _wanted(request: SetForwarding, destination: str, present: dict[Forwarding, ForwardRule]) -> ForwardRule:
-    """The forwarding asked for: immediate unless it says when, to where it led last unless it says where."""
+def _says_nowhere(request: SetForwarding) -> bool:
+    """Whether no number is given.  Clients leave it empty when they switch off; then that is none, too."""
+    return request.forward_dn is None or (not request.forward_dn and not request.activate_forward)
+
+
+def _wanted(request: SetForwarding, destination: str, present: tuple[ForwardRule, ...]) -> ForwardRule:
+    """The forwarding asked for: immediate unless it says when.
+
+    One without a destination leads where it led last, after as many rings unless it says how many.
+    """
     when = Forwarding((request.forwarding_type or ForwardingType.FORWARD_IMMEDIATE).value)
-    last = present.get(when)
-    destination = destination or (last.destination if last else "")
-    if not destination:
+    rings = request.ring_count if _rings(when) else None
+    if destination:
+        return ForwardRule(when, destination, rings=rings)
+    last = next((rule for rule in present if rule.when is when), None)
+    if last is None:
         raise Refused(Reason.INVALID_FORWARDING_DESTINATION)
-    return ForwardRule(when, destination, rings=request.ring_count if _rings(when) else None)
+    return replace(last, active=True, rings=rings or last.rings)
 
 
 def _rings(when: Forwarding) -> bool:

@@ -65,16 +65,15 @@ class Behind:
     def _written(self, outcome: Any, count: int) -> None:
         self._writing -= count
         if isinstance(outcome, int):
-            if outcome:
-                self._lost(outcome, "the database refused some entries")
+            self._lost(outcome, "the database refused some entries")
             return
         self._lost(count, outcome.getErrorMessage())
 
     def _lost(self, count: int, why: str) -> None:
         self.dropped += count
-        if not self._told:  # once: a log full of this would be the next trouble
+        if count and not self._told:  # once: a log full of this would be the next trouble
             log.warning("entries of the logs are lost", why=why)
-        self._told = True
+            self._told = True
 
 
 def _write(session: Session, entries: list[Entry]) -> int:

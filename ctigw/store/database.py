@@ -57,8 +57,12 @@ class Database:
         self._busy = self._closed = False
 
     def open(self) -> None:
-        """Bring the tables up to date and start the thread.  Raises `DatabaseError`."""
-        self.migrate()
+        """Bring the tables up to date and start the thread.  Raises `DatabaseError`; nothing is open then."""
+        try:
+            self.migrate()
+        except DatabaseError:
+            self._engine.dispose()
+            raise
         self._pool.start()
 
     def close(self) -> None:
@@ -120,7 +124,7 @@ class Database:
         try:
             with self._sessions.begin() as session:
                 return [_attempt(session, function) for function, _ in group]
-        except Exception:  # noqa: BLE001 - whatever kept the commit from happening is everybody's answer
+        except BaseException:  # noqa: BLE001 - whatever kept the commit from happening is everybody's answer
             return [_failure()] * len(group)
 
     def revision(self) -> str | None:
@@ -151,7 +155,7 @@ def _attempt(session: Session, function: Callable[[Session], Any]) -> Any:
     try:
         with session.begin_nested():
             return function(session)
-    except Exception:  # noqa: BLE001 - told to whoever asked
+    except BaseException:  # noqa: BLE001 - told to whoever asked
         return _failure()
 
 

@@ -229,9 +229,18 @@ class Switch:
     async def _pair(
         self, command: Callable[..., Coroutine[Any, Any, T]], held: Connection, active: Connection
     ) -> T:
-        """Command the two calls of one device."""
+        """Command the two calls of one device; a client is told which of them is no more."""
         coroutine = command(held.call.driver_id, active.call.driver_id, held.device)
-        return await self._obey(coroutine, held.device)
+        try:
+            return await self._obey(coroutine, held.device)
+        except Refused as refused:
+            if refused.reason is not Reason.INVALID_CONNECTION_ID:
+                raise
+            if held.state is State.NULL:
+                raise Refused(Reason.NO_HELD_CALL) from None
+            if active.state is State.NULL:
+                raise Refused(Reason.NO_ACTIVE_CALL) from None
+            raise
 
     async def _obey(self, command: Coroutine[Any, Any, T], *devices: str, gone: Reason | None = None) -> T:
         """Have the driver obey; ``devices`` are those whose picture let the command through."""

@@ -20,10 +20,10 @@ CTIGW = (sys.executable, "-m", "ctigw")
 ENVIRONMENT = {key: value for key, value in os.environ.items() if not key.startswith("CTIGW_")}
 
 
-def ctigw(*words: str, at: str = "") -> subprocess.CompletedProcess[str]:
+def ctigw(*words: str, at: str = "", password: str = "") -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [*CTIGW, *words, *(["--at", at] if at else [])],
-        env=ENVIRONMENT,
+        env=ENVIRONMENT | {"CTIGW_PASSWORD": password},
         capture_output=True,
         text=True,
         check=False,
@@ -66,9 +66,33 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         assert (data / "ctigw.sqlite").exists()
         status, said = ended(process, signal.SIGINT)
         assert (status, "Traceback" in said) == (0, False)
+        logs_are_kept(data)
     finally:
         process.kill()
         process.communicate()
+
+
+def logs_are_kept(data: Path) -> None:
+    """What the tests below have done is in the call log and in the audit."""
+    calls = ctigw("calls", "--data", str(data), "--device", "2007").stdout
+    assert re.search(r"2007 +2004 +2007 .* busy", calls), calls
+    audit = ctigw("audit", "--data", str(data), "--limit", "1000").stdout
+    assert re.search(r"alice@example.com +2001 +DeflectCall +noCallToAnswer", audit), audit
+    assert re.search(r"alice@example.com +2002 +HoldCall +privilegeViolationSpecifiedDevice", audit), audit
+
+
+def test_who_logs_in_may_use_their_own_line(demo: str) -> None:
+    def as_alice(*words: str, password: str = "demo") -> tuple[int, str]:
+        ran = ctigw(*words, "--as", "alice", at=demo, password=password)
+        return ran.returncode, ran.stdout + ran.stderr
+
+    assert as_alice("snapshot", "2001") == (0, "no call\n")
+    refused = "ctigw: deflect 2001 2003: stateIncompatibility: noCallToAnswer\n"
+    assert as_alice("deflect", "2001", "2003") == (1, refused)
+    violation = "ctigw: hold 2002: operation: privilegeViolationSpecifiedDevice\n"
+    assert as_alice("hold", "2002") == (1, violation)
+    wrong = "ctigw: log in as alice: invalidApplicationInfo\n"
+    assert as_alice("snapshot", "2001", password="demon") == (1, wrong)
 
 
 def test_the_session_of_the_readme(demo: str) -> None:
@@ -104,8 +128,8 @@ transfer 2001: transferred: call *
 deflect 2004 2005: 2004 sends it to 2005
 answer 2005: 2005 answers
 conference 2005 2006: conference: call *
-transfer 2002 2003: transferred: call *
-hangup 2003: 2003 hangs up
+transfer 2003 2002: transferred: call *
+hangup 2002: 2002 hangs up
 hangup 2005: 2005 hangs up
 dnd 2001 on: do not disturb is on at 2001
 dnd 2001 off: do not disturb is off at 2001

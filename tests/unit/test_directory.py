@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,14 +19,6 @@ from ctigw.store.database import Database
 from ctigw.store.tables import User
 
 ALICE = "alice@example.com"
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    database = Database(f"sqlite:///{tmp_path}/x.sqlite")
-    database.open()
-    yield database
-    database.close()
 
 
 @pytest.fixture

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,14 +21,6 @@ from ctigw.store.tables import CallRow
 FIRST = LoggedCall("1", "2001", "2001", "2002", 10.5, 12.0, 20.25, "normalClearing")
 SECOND = LoggedCall("1", "2002", "2001", "2002", 10.5)
 THIRD = LoggedCall("2", "2001", "2001", None, 30.0)
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    database = Database(f"sqlite:///{tmp_path}/x.sqlite")
-    database.open()
-    yield database
-    database.close()
 
 
 @pytest.fixture

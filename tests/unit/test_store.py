@@ -1,8 +1,6 @@
 from __future__ import annotations
 
-import sqlite3
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,22 +9,14 @@ import pytest_twisted
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import event, func, select, text
+from sqlalchemy import URL, event, func, select, text
 from sqlalchemy.orm import Session
 from twisted.internet.defer import DeferredList
 
-from ctigw.store.database import HEAD, Database, DatabaseError, url_in
-from ctigw.store.line_features import LineMemory, keep_features
+from ctigw.store.database import HEAD, Database, DatabaseError
+from ctigw.store.line_features import LineMemory, all_features, keep_features
 from ctigw.store.migrations import settings
 from ctigw.store.tables import Base, LineFeatures
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    database = Database(f"sqlite:///{tmp_path}/x.sqlite")
-    database.open()
-    yield database
-    database.close()
 
 
 def test_a_new_database_is_brought_up_to_date(database: Database) -> None:
@@ -42,9 +32,9 @@ def test_the_migrations_make_the_tables(database: Database) -> None:
         assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
 
 
-def test_a_database_can_be_opened_again(tmp_path: Path) -> None:
+def test_a_database_can_be_opened_again(url: URL) -> None:
     for expected in ({}, {"1": {"dnd": True}}):
-        database = Database(f"sqlite:///{tmp_path}/x.sqlite")
+        database = Database(url)
         database.open()
         assert LineMemory(database).saved() == expected
         database.run_now(keep_features, "1", {"dnd": True})
@@ -83,17 +73,17 @@ def fails(session: Session) -> None:
     raise ZeroDivisionError
 
 
-def committed(path: str) -> list[str]:
+def committed(url: URL) -> list[str]:
     """The lines that another connection finds in the database."""
-    with sqlite3.connect(path) as other:
-        found = [number for (number,) in other.execute("SELECT number FROM line_features ORDER BY number")]
+    other = Database(url)
+    found = sorted(other.run_now(all_features))
     other.close()
     return found
 
 
 @pytest_twisted.ensureDeferred
 async def test_what_waits_is_committed_at_once_and_what_fails_fails_alone(
-    database: Database, tmp_path: Path
+    database: Database, url: URL
 ) -> None:
     commits: list[object] = []
     event.listen(database._engine, "commit", commits.append)
@@ -104,7 +94,7 @@ async def test_what_waits_is_committed_at_once_and_what_fails_fails_alone(
     seen: list[list[str]] = []
 
     def look(outcome: Any) -> Any:
-        seen.append(committed(f"{tmp_path}/x.sqlite"))
+        seen.append(committed(url))
         return outcome
 
     for each in waiting:
@@ -114,6 +104,23 @@ async def test_what_waits_is_committed_at_once_and_what_fails_fails_alone(
     assert [fine for fine, _ in outcomes] == [True, True, False, True, True]
     assert seen == [["1", "2", "3"]] * 4
     assert len(commits) == 1
+
+
+@pytest_twisted.ensureDeferred
+async def test_whatever_is_raised_is_told_and_work_goes_on(database: Database) -> None:
+    def leave(_session: Session) -> None:
+        raise SystemExit
+
+    with pytest.raises(SystemExit):
+        await database.run(leave)
+    await database.run(keep_features, "1", {})
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_burst_is_kept_in_the_order_in_which_it_was_asked_for(database: Database) -> None:
+    burst: list[Any] = [database.submit(keep_features, str(turn % 3), {"turn": turn}) for turn in range(100)]
+    await DeferredList(burst, fireOnOneErrback=True)
+    assert await database.run(all_features) == {str(turn % 3): {"turn": turn} for turn in (97, 98, 99)}
 
 
 @pytest_twisted.ensureDeferred
@@ -135,22 +142,22 @@ async def test_a_lost_connection_fails_all_that_shared_it(database: Database) ->
 
 
 @pytest_twisted.ensureDeferred
-async def test_what_was_asked_for_before_the_end_is_done(database: Database, tmp_path: Path) -> None:
+async def test_what_was_asked_for_before_the_end_is_done(database: Database, url: URL) -> None:
     free = threading.Event()
     held: Any = database.submit(lambda _session: free.wait())
     waiting: Any = database.submit(keep_features, "1", {})
     free.set()
     database.close()
-    assert committed(f"{tmp_path}/x.sqlite") == ["1"]
+    assert committed(url) == ["1"]
     await DeferredList([held, waiting])
     with pytest.raises(DatabaseError, match="closed"):
         await database.run(keep_features, "2", {})
 
 
-def test_a_database_of_a_newer_program_is_refused_in_one_line(database: Database, tmp_path: Path) -> None:
+def test_a_database_of_a_newer_program_is_refused_in_one_line(database: Database, url: URL) -> None:
     database.run_now(lambda session: session.execute(text("UPDATE alembic_version SET version_num = '9999'")))
     with pytest.raises(DatabaseError, match="9999") as refused:
-        Database(url_in(tmp_path).set(database=f"{tmp_path}/x.sqlite")).open()
+        Database(url).open()
     assert "\n" not in str(refused.value)
 
 

@@ -1,0 +1,258 @@
+"""Who may do what, from the outside: a gateway whose listener wants to know, and clients with rights."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from twisted.internet.task import Clock
+from twisted.internet.testing import StringTransport
+
+from ctigw.app import Gateway, gateway
+from ctigw.config import Application, Config, Listener
+from ctigw.csta.application_session import SESSION
+from ctigw.csta.frame import Frame, FrameReader
+from ctigw.csta.types import CSTAErrorCode, categories, csta
+from ctigw.keeping import Keeping
+from ctigw.patterns import matcher
+from ctigw.services.session import Rights
+from ctigw.store.audit import Audited
+from simulators.pbx import Pbx
+
+MONITOR = "<MonitorStart><monitorObject><deviceObject>{}</deviceObject></monitorObject></MonitorStart>"
+CALL = (
+    "<MakeCall><callingDevice>{}</callingDevice><calledDirectoryNumber>{}</calledDirectoryNumber></MakeCall>"
+)
+CLEAR = "<ClearConnection><connectionToBeCleared>{}</connectionToBeCleared></ClearConnection>"
+START = (
+    f'<StartApplicationSession xmlns="{SESSION}"><applicationInfo><applicationID>x</applicationID>'
+    "<applicationSpecificInfo><userName>{}</userName><password>{}</password></applicationSpecificInfo>"
+    "</applicationInfo><requestedProtocolVersions><protocolVersion>v</protocolVersion>"
+    "</requestedProtocolVersions><requestedSessionDuration>60</requestedSessionDuration>"
+    "</StartApplicationSession>"
+)
+STOP = (
+    "<StopApplicationSession><sessionID>1</sessionID><sessionEndReason><appEndReason>bye</appEndReason>"
+    "</sessionEndReason></StopApplicationSession>"
+)
+VIOLATION = "privilegeViolationSpecifiedDevice"
+
+
+class Known(Keeping):
+    """Alice is known, may control 2001 and 2002 and watch everything."""
+
+    def __init__(self) -> None:
+        self.audited: list[Audited] = []
+
+    async def verify(self, name: str, password: str) -> Rights | None:
+        right = (name, password) == ("alice", "wonder")
+        return Rights("alice", matcher("*"), matcher(["2001", "2002"])) if right else None
+
+    def asked(self, entry: Audited) -> None:
+        self.audited.append(entry)
+
+
+class Client:
+    def __init__(self, gate: Gateway, clock: Clock, listener: Listener) -> None:
+        self.clock = clock
+        self.transport = StringTransport()
+        connection = gate.factory(listener).buildProtocol(None)
+        assert connection is not None
+        self.connection = connection
+        connection.makeConnection(self.transport)
+
+    def ask(self, xml: str) -> Any:
+        """The answer to a request; events are passed over."""
+        self.transport.clear()
+        self.connection.dataReceived(Frame(1, xml.encode()).encode())
+        self.turn()
+        return next(message for invoke_id, message in self.came() if invoke_id == 1)
+
+    def refusal(self, xml: str) -> str:
+        """Why a request is refused; "" when it is not."""
+        answer = self.ask(xml)
+        return "/".join(*categories(answer).items()) if isinstance(answer, CSTAErrorCode) else ""
+
+    def came(self) -> list[tuple[int, Any]]:
+        frames = FrameReader().feed(self.transport.value())
+        return [(frame.invoke_id, csta.decode(frame.body).message) for frame in frames]
+
+    def turn(self) -> None:
+        for _ in range(5):
+            self.clock.advance(0)
+
+
+class Bench:
+    def __init__(self, listener: Listener, *applications: Application) -> None:
+        self.clock = Clock()
+        self.keeping = Known()
+        config = Config(listeners=(listener,), application=applications)
+        self.gate = gateway(config, Pbx(self.clock), self.clock, self.keeping)
+        self.listener = listener
+
+    def client(self) -> Client:
+        return Client(self.gate, self.clock, self.listener)
+
+
+IN_SESSIONS = Listener(authentication="session")
+
+
+def test_nothing_is_served_before_a_session_where_one_is_needed() -> None:
+    client = Bench(IN_SESSIONS).client()
+    requests = (MONITOR.format(2001), CALL.format(2001, 2002), "<RequestSystemStatus/>", "<GetCSTAFeatures/>")
+    assert [client.refusal(xml) for xml in requests] == ["security/generic"] * 4
+    assert client.refusal("<Rubbish/>") == "operation/serviceNotSupported"
+    assert type(client.ask(START.format("alice", "wonder"))).__name__ == "StartApplicationSessionPosResponse"
+    assert [client.refusal(xml) for xml in requests] == [""] * 4
+
+
+def test_a_session_that_ends_takes_its_rights_and_monitors_along() -> None:
+    bench = Bench(IN_SESSIONS)
+    client = bench.client()
+    client.ask(START.format("alice", "wonder"))
+    client.ask(MONITOR.format(2001))
+    assert len(bench.gate.monitors) == 1
+    client.transport.clear()
+    bench.clock.advance(60)
+    client.turn()
+    ((invoke_id, told),) = client.came()
+    assert (invoke_id, type(told).__name__) == (9000, "ApplicationSessionTerminated")
+    assert len(bench.gate.monitors) == 0
+    assert client.refusal(MONITOR.format(2001)) == "security/generic"
+
+
+def test_a_session_that_is_stopped_in_the_wrong_namespace() -> None:
+    client = Bench(IN_SESSIONS).client()
+    client.ask(START.format("alice", "wonder"))
+    assert type(client.ask(STOP)).__name__ == "StopApplicationSessionPosResponse"
+    assert client.refusal("<RequestSystemStatus/>") == "security/generic"
+
+
+def test_one_may_control_what_one_may_and_watch_what_one_may() -> None:
+    client = Bench(IN_SESSIONS).client()
+    client.ask(START.format("alice", "wonder"))
+    assert client.refusal(MONITOR.format(2009)) == ""
+    assert client.refusal(CALL.format(2003, 2001)) == f"operation/{VIOLATION}"
+    assert client.refusal(CALL.format(2001, 2003)) == ""
+    # The other party's connection is the other line's, and a stranger learns nothing of a call by its id.
+    assert client.refusal(CLEAR.format("<callID>1</callID><deviceID>2003</deviceID>")) == (
+        f"operation/{VIOLATION}"
+    )
+    assert client.refusal(CLEAR.format("<callID>1</callID><deviceID>2001</deviceID>")) == ""
+
+
+def test_a_party_outside_is_controlled_by_whose_line_talks_to_it() -> None:
+    bench = Bench(IN_SESSIONS)
+    alice = bench.client()
+    alice.ask(START.format("alice", "wonder"))
+    alice.ask(CALL.format(2001, 95550142))
+    outside = CLEAR.format("<callID>{}</callID><deviceID>95550142</deviceID>")
+    assert alice.refusal(outside.format(1)) == ""
+    everybody = Client(bench.gate, bench.clock, Listener())
+    everybody.ask(CALL.format(2003, 95550142))
+    assert alice.refusal(outside.format(2)) == f"operation/{VIOLATION}"
+
+
+WALLBOARD = Application("wallboard", monitor=("200*",), control=("2005-2006",))
+
+
+@pytest.mark.parametrize(
+    ("xml", "refused"),
+    [
+        (MONITOR.format(2009), ""),
+        (MONITOR.format(2010), f"operation/{VIOLATION}"),
+        (CALL.format(2005, 2010), ""),
+        (CALL.format(2007, 2010), f"operation/{VIOLATION}"),
+        ("<SnapshotDevice><snapshotObject>2010</snapshotObject></SnapshotDevice>", f"operation/{VIOLATION}"),
+        ("<GetForwarding><device>2010</device></GetForwarding>", f"operation/{VIOLATION}"),
+        (
+            "<SetDoNotDisturb><device>2001</device><doNotDisturbOn>1</doNotDisturbOn></SetDoNotDisturb>",
+            f"operation/{VIOLATION}",
+        ),
+    ],
+)
+def test_a_listener_names_the_application_whose_rights_its_clients_have(xml: str, refused: str) -> None:
+    bench = Bench(Listener(application="wallboard"), WALLBOARD)
+    assert bench.client().refusal(xml) == refused
+
+
+def test_only_devices_that_may_be_watched_are_listed() -> None:
+    bench = Bench(Listener(application="wallboard"), WALLBOARD)
+    client = bench.client()
+    client.ask("<GetSwitchingFunctionDevices/>")
+    (_, _), (_, listed) = client.came()
+    assert [device.device_id for device in listed.device_list] == [*map(str, range(2001, 2010)), "9"]
+
+
+def test_who_logs_in_has_its_own_rights_instead() -> None:
+    client = Bench(Listener(application="wallboard"), WALLBOARD).client()
+    client.ask(START.format("alice", "wonder"))
+    assert client.refusal(CALL.format(2001, 2010)) == ""
+    client.ask(STOP)
+    assert client.refusal(MONITOR.format(2010)) == f"operation/{VIOLATION}"
+
+
+class Certified(StringTransport):
+    """A transport whose peer has shown a certificate."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.name = name
+
+    def getPeerCertificate(self) -> Any:
+        return self
+
+    def get_subject(self) -> Any:
+        return self
+
+    @property
+    def CN(self) -> str:
+        return self.name
+
+
+@pytest.mark.parametrize(("name", "welcome"), [("wallboard", True), ("somebody", False), ("", False)])
+def test_a_certificate_names_an_application(name: str, welcome: bool) -> None:
+    listener = Listener(authentication="certificate")
+    bench = Bench(listener, WALLBOARD)
+    client = Client(bench.gate, bench.clock, listener)
+    client.connection.transport = Certified(name)  # as TLS has it after the handshake
+    client.connection.handshakeCompleted()
+    rights = client.connection._session.rights
+    assert (rights.name if rights else None) == ("wallboard" if welcome else None)
+    assert client.connection.transport.disconnecting is not welcome
+
+
+# The audit
+
+
+def test_commands_are_audited_and_refusals_for_want_of_a_right() -> None:
+    bench = Bench(IN_SESSIONS)
+    client = bench.client()
+    client.refusal(MONITOR.format(2001))
+    client.ask(START.format("alice", "wander"))
+    client.ask(START.format("alice", "wonder"))
+    client.ask(MONITOR.format(2001))
+    client.ask("<SnapshotDevice><snapshotObject>2001</snapshotObject></SnapshotDevice>")
+    client.ask(CALL.format("tel:2001", 2003))
+    client.ask(CALL.format(2003, 2001))
+    client.ask(CLEAR.format("<callID>1</callID><deviceID>2001</deviceID>"))
+    client.ask(STOP)
+    told = [(e.who, e.request, e.on_behalf_of, e.target, e.outcome) for e in bench.keeping.audited]
+    assert told == [
+        ("[]", "MonitorStart", None, None, "generic"),
+        ("alice", "StartApplicationSession", None, None, "invalidApplicationInfo"),
+        ("alice", "StartApplicationSession", None, None, "ok"),
+        ("alice", "MakeCall", "2001", "2003", "ok"),
+        ("alice", "MakeCall", "2003", "2001", VIOLATION),
+        ("alice", "ClearConnection", "2001", "call 1", "ok"),
+        ("alice", "StopApplicationSession", None, "1", "ok"),
+    ]
+    assert "wonder" not in repr(bench.keeping.audited)
+    assert "wander" not in repr(bench.keeping.audited)
+
+
+def test_what_is_audited_is_bounded() -> None:
+    bench = Bench(Listener())
+    bench.client().ask(CALL.format("x" * 5000, 2003))
+    (entry,) = bench.keeping.audited
+    assert len(entry.on_behalf_of or "") == 200
