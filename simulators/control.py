@@ -15,9 +15,11 @@ import stat
 from collections.abc import Callable
 from functools import singledispatch
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from msgspec import Struct
+from twisted.internet.defer import maybeDeferred
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IAddress, IReactorUNIX
 from twisted.internet.protocol import Factory, Protocol, connectionDone
@@ -213,12 +215,19 @@ def listen(path: str, pbx: Pbx, reactor: IReactorUNIX) -> Callable[[], None]:
         raise ValueError(f"control: {path}: {error.strerror}") from None
     factory = ControlFactory(pbx)
     try:
-        port = reactor.listenUNIX(path, factory, mode=ONLY_THE_OWNER)
+        port: Any = reactor.listenUNIX(path, factory, mode=ONLY_THE_OWNER)
     except CannotListenError as error:
         raise ValueError(f"control: {path}: {error.socketError.strerror}") from None
 
+    def removed(failure: Failure) -> Failure | None:
+        """Somebody has removed the file, over which Twisted does not come to closing the socket."""
+        if not isinstance(failure.value, FileNotFoundError):
+            return failure
+        port.socket.close()
+        return None
+
     def end() -> None:
-        port.stopListening()  # which removes the file
+        maybeDeferred(port.stopListening).addErrback(removed)  # it removes the file
         factory.close()
 
     return end

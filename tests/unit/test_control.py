@@ -114,6 +114,10 @@ def is_there(path: Path) -> bool:
     return path.exists()
 
 
+def remove(path: Path) -> None:
+    path.unlink()
+
+
 def mode(path: Path) -> int:
     return path.lstat().st_mode
 
@@ -133,6 +137,14 @@ async def test_only_the_owner_can_use_it_and_it_is_gone_at_the_end(bench: Bench,
     end = listen(str(path), bench.pbx, loop)
     assert stat.S_ISSOCK(mode(path))
     assert stat.S_IMODE(mode(path)) == 0o600
+    end()
+    assert await gone(path)
+
+
+@pytest_twisted.ensureDeferred
+async def test_somebody_else_may_have_removed_it(bench: Bench, path: Path) -> None:
+    end = listen(str(path), bench.pbx, loop)
+    remove(path)
     end()
     assert await gone(path)
 
