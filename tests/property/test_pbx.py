@@ -150,6 +150,13 @@ class Books(RuleBasedStateMachine):
         except (ValueError, Refused):
             """There was nothing to do."""
 
+    def books(self) -> dict[tuple[str, str], str]:
+        return {
+            (call.id, party): phase.value
+            for call in self.pbx._exchange.calls.values()
+            for party, phase in call.parties.items()
+        }
+
     # Commands
 
     @rule(caller=st.sampled_from(LINES), called=st.sampled_from(NUMBERS), prompt=st.booleans())
@@ -287,11 +294,7 @@ class Books(RuleBasedStateMachine):
     def the_picture_is_right(self) -> None:
         if self.pbx._outbox or not self.pbx.linked():
             return
-        books = {
-            (call.id, party): phase.value
-            for call in self.pbx._exchange.calls.values()
-            for party, phase in call.parties.items()
-        }
+        books = self.books()
         if self.listener.stale:
             self.listener.picture, self.listener.stale = books, False
         assert self.listener.picture == books
@@ -324,6 +327,13 @@ class Watched(Books):
         self.listener.hear(report)
         self.switch.apply(report)
 
+    def shown(self) -> dict[tuple[str, str], str]:
+        return {
+            (call.driver_id, device): connection.state.value
+            for call in self.switch.picture.calls.values()
+            for device, connection in call.connections.items()
+        }
+
     @rule(line=st.sampled_from(LINES), name=st.sampled_from(["normal"] * 8 + LINKED))
     def behave(self, line: str, name: str) -> None:
         self.pbx.behave(line, name)
@@ -333,12 +343,7 @@ class Watched(Books):
         assert self.logged == []
         if self.pbx._outbox:
             return
-        shown = {
-            (call.driver_id, device): connection.state.value
-            for call in self.switch.picture.calls.values()
-            for device, connection in call.connections.items()
-        }
-        assert shown == self.listener.picture
+        assert self.shown() == self.listener.picture
         calls = self.pbx._exchange.calls
         for call in self.switch.picture.calls.values():
             assert call.calling == calls[call.driver_id].caller
@@ -357,3 +362,28 @@ TestWatched.settings = settings(max_examples=60, stateful_step_count=40, deadlin
 
 TestBooks = Books.TestCase
 TestBooks.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
+
+
+class LiedTo(Watched):
+    """Some lines lie: the switch believes none of it, and sees what the PBX has when it has asked."""
+
+    def hear(self, report: AnyReport) -> None:
+        self.switch.apply(report)
+
+    @rule(line=st.sampled_from(LINES), name=st.sampled_from(["normal", "lies-about-state"]))
+    def behave(self, line: str, name: str) -> None:
+        self.pbx.behave(line, name)
+
+    @invariant()
+    def the_switch_sees_what_is_there(self) -> None:
+        assert {entry["log_level"] for entry in self.logged} <= {"info", "warning"}
+        if not self.pbx._outbox:
+            assert self.shown() == self.books()
+
+    @invariant()
+    def the_picture_is_right(self) -> None:
+        """Not that of a listener who believes everything."""
+
+
+TestLiedTo = LiedTo.TestCase
+TestLiedTo.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
