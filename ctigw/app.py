@@ -192,7 +192,8 @@ async def start(
             addresses.append(port.getHost())
             log.info("listening", endpoint=listener.endpoint)
         ending.callback(driver.stop)
-        driver.start()
+        with _blaming("driver.settings"):
+            driver.start()
         return Running(joined, tuple(addresses), ending.pop_all())
 
 

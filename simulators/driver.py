@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import structlog
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IReactorTime, IReactorUNIX
 
 from ctigw.switch.driver import Driver, LineFeatures, Memory
+from simulators import control
 from simulators.behaviours import Limits, PhoneSettings, demo_phones
 from simulators.pbx import Pbx
 from simulators.script import Playing, Script
@@ -24,15 +25,17 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What can be set.  ``lines``: none for the demo's twenty.
 
     ``script``: a TOML file of calls to play, "demo" for the demo's day, empty for none.
+    ``control``: where a socket for `ctigw sim` is to be, empty for none.
     """
 
     lines: tuple[PhoneSettings, ...] = ()
     limits: Limits = msgspec.field(default_factory=Limits)
     script: str = ""
+    control: str = ""
 
 
 class SimulatedPbx(Pbx):
-    """A PBX that plays a script while the gateway is up."""
+    """A PBX that plays a script and can be controlled while the gateway is up."""
 
     def __init__(self, settings: Settings, clock: IReactorTime, memory: Memory) -> None:
         async def save(number: str, features: LineFeatures) -> None:
@@ -47,14 +50,25 @@ class SimulatedPbx(Pbx):
         )
         self._script = _script(settings.script)
         self._playing: Playing | None = None
+        self._control = settings.control
+        self._end_control: Callable[[], None] | None = None
 
     def start(self) -> None:
+        """Raises `ValueError` when the control socket cannot be opened."""
+        if self._control:
+            reactor = IReactorUNIX(self._clock, None)
+            if reactor is None:
+                raise ValueError("control: there are no local sockets here")
+            self._end_control = control.listen(self._control, self, reactor)
         if self._script is not None:
             self._playing = self._script.play(self, self._clock)
 
     def stop(self) -> None:
         if self._playing is not None:
             self._playing.stop()
+        if self._end_control is not None:
+            self._end_control()
+            self._end_control = None
         super().stop()
 
 

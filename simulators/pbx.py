@@ -110,13 +110,21 @@ class Pbx(Driver):
     def kinds(self) -> frozenset[Kind]:
         return frozenset(Kind) - {Kind.QUEUE}  # a line is free, busy or forwarded: nobody waits in a queue
 
+    def is_line(self, number: str) -> bool:
+        """Whether ``number`` is one of the phones here."""
+        return number in self._behaviours
+
     def line_features(self, number: str) -> LineFeatures:
         """The features of a line as they are now; KeyError when there is no such line."""
         return self._features[number]
 
+    def calls(self, number: str) -> tuple[Call, ...]:
+        """The calls that a line or an outside number is in; to look at."""
+        return self._exchange.at(number)
+
     def phase(self, number: str) -> tuple[Phase, ...]:
         """What a line does in each of its calls."""
-        return tuple(call.parties[number] for call in self._exchange.at(number))
+        return tuple(call.parties[number] for call in self.calls(number))
 
     @property
     def live_calls(self) -> int:
@@ -141,10 +149,9 @@ class Pbx(Driver):
     # What people and the world do, without anybody's command
 
     def behave(self, number: str, name: str) -> None:
-        """Give a line the behaviour called ``name``.
-
-        Raises `ValueError` for a name and `KeyError` for a line that are not there.
-        """
+        """Give a line the behaviour called ``name``.  Raises `ValueError` for what is not there."""
+        if not self.is_line(number):
+            raise ValueError(f"there is no line {number}")
         before, after = self._behaviours[number], behaviour(name)
         self._behaviours[number] = after
         if before.in_service == after.in_service:
@@ -166,6 +173,13 @@ class Pbx(Driver):
         if called not in self._behaviours:
             raise Refused(Reason.INVALID_CALLED_DEVICE_ID)
         return self._exchange.place(outside, called, prompt=False).id
+
+    def dial(self, number: str, called: str) -> str:
+        """The person at a line calls somebody; gives the call's id.  Raises `Refused`."""
+        self._must_be_line(number, Reason.INVALID_CALLING_DEVICE_ID)
+        if not self._behaviours[number].in_service:
+            raise Refused(Reason.CALLING_DEVICE_OUT_OF_SERVICE)
+        return self._placed(number, called, prompt=False)
 
     def pick_up(self, number: str) -> None:
         """The person at a line lifts the handset of a phone that rings or prompts.  Raises `ValueError`."""
@@ -201,15 +215,10 @@ class Pbx(Driver):
     async def make_call(self, caller: str, called: str, *, prompt: bool) -> str:
         self._must_be_line(caller, Reason.INVALID_CALLING_DEVICE_ID)
         await self._react(caller, Reason.CALLING_DEVICE_OUT_OF_SERVICE)
-        self._must_be_callable(caller, called)
-        self._must_have_room(caller)
-        return self._exchange.place(caller, called, prompt=prompt).id
+        return self._placed(caller, called, prompt=prompt)
 
     async def answer(self, call: str, device: str) -> None:
-        await self._react(device)
-        live = self._find(call, device)
-        self._must_be_line(device)
-        self._must_be(live, device, Phase.RINGING, Phase.PROMPTED)
+        live = await self._commanded(call, device, Phase.RINGING, Phase.PROMPTED)
         self._picked_up(live, device)
 
     async def clear(self, call: str, device: str) -> None:
@@ -221,24 +230,15 @@ class Pbx(Driver):
         self._exchange.clear_call(self._call(call))
 
     async def hold(self, call: str, device: str) -> None:
-        await self._react(device)
-        live = self._find(call, device)
-        self._must_be_line(device)
-        self._must_be(live, device, Phase.TALKING)
+        live = await self._commanded(call, device, Phase.TALKING)
         self._exchange.hold(live, device)
 
     async def retrieve(self, call: str, device: str) -> None:
-        await self._react(device)
-        live = self._find(call, device)
-        self._must_be_line(device)
-        self._must_be(live, device, Phase.HELD)
+        live = await self._commanded(call, device, Phase.HELD)
         self._exchange.retrieve(live, device)
 
     async def consult(self, call: str, device: str, called: str) -> str:
-        await self._react(device)
-        live = self._find(call, device)
-        self._must_be_line(device)
-        self._must_be(live, device, Phase.TALKING)
+        live = await self._commanded(call, device, Phase.TALKING)
         self._must_be_callable(device, called)
         self._must_have_room(device)
         return self._exchange.consult(live, device, called).id
@@ -273,19 +273,13 @@ class Pbx(Driver):
         return live.id
 
     async def deflect(self, call: str, device: str, destination: str) -> None:
-        await self._react(device)
-        live = self._find(call, device)
-        self._must_be_line(device)
-        self._must_be(live, device, Phase.RINGING)
+        live = await self._commanded(call, device, Phase.RINGING)
         self._must_be_callable(device, destination, Reason.INVALID_DESTINATION)
         self._must_be_new(live, destination)
         self._exchange.deflect(live, device, destination)
 
     async def generate_digits(self, call: str, device: str, digits: str) -> None:
-        await self._react(device)
-        live = self._find(call, device)
-        self._must_be_line(device)
-        self._must_be(live, device, Phase.TALKING)
+        live = await self._commanded(call, device, Phase.TALKING)
         self._tell(Digits(live.id, device, digits))
 
     async def set_forwarding(self, device: str, rule: ForwardRule) -> None:
@@ -344,6 +338,19 @@ class Pbx(Driver):
         if not self._behaviours[device].in_service:
             raise Refused(broken)
 
+    def _placed(self, caller: str, called: str, *, prompt: bool) -> str:
+        self._must_be_callable(caller, called)
+        self._must_have_room(caller)
+        return self._exchange.place(caller, called, prompt=prompt).id
+
+    async def _commanded(self, call: str, device: str, *phases: Phase) -> Call:
+        """The call at a line that is told to do something there, which it can do in ``phases`` only."""
+        await self._react(device)
+        live = self._find(call, device)
+        self._must_be_line(device)  # nobody here can tell a phone outside what to do
+        self._must_be(live, device, *phases)
+        return live
+
     async def _pair(self, held: str, active: str, device: str) -> tuple[Call, Call]:
         """The call that ``device`` holds and the one that it is in."""
         await self._react(device)
@@ -355,10 +362,7 @@ class Pbx(Driver):
 
     async def _single_step(self, call: str, device: str, number: str) -> Call:
         """The call in which ``device`` talks to somebody and into which ``number`` is to come."""
-        await self._react(device)
-        live = self._find(call, device)
-        self._must_be_line(device)
-        self._must_be(live, device, Phase.TALKING)
+        live = await self._commanded(call, device, Phase.TALKING)
         if len(live.taking_part) < 2:  # noqa: PLR2004 - itself and somebody to talk to
             raise Refused(Reason.INVALID_CONNECTION_STATE)
         self._must_be_callable(device, number, Reason.INVALID_DESTINATION)

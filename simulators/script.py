@@ -6,7 +6,7 @@ The script is TOML::
 
     [[call]]
     at = 5                 # seconds from the start of the day
-    caller = "2014"
+    caller = "2014"        # a line, or an outside number ("95550163") that rings in
     called = "2015"
     answer_after = 4       # seconds from dialling; without it nobody answers on behalf of the script
     talk = 60              # seconds from the answer (from dialling when there is no answer_after) until
@@ -26,7 +26,7 @@ from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
 from ctigw.errors import Refused
-from ctigw.switch.driver import Driver
+from simulators.pbx import Pbx
 
 log = structlog.get_logger(__name__)
 
@@ -69,7 +69,7 @@ class Script(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         """The script in a file."""
         return cls.parse(path.read_bytes(), name=str(path))
 
-    def play(self, pbx: Driver, clock: IReactorTime) -> Playing:
+    def play(self, pbx: Pbx, clock: IReactorTime) -> Playing:
         """Play the day from now on."""
         return Playing(self, pbx, clock)
 
@@ -77,7 +77,7 @@ class Script(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 class Playing:
     """A script that is being played."""
 
-    def __init__(self, script: Script, pbx: Driver, clock: IReactorTime) -> None:
+    def __init__(self, script: Script, pbx: Pbx, clock: IReactorTime) -> None:
         self._script = script
         self._pbx = pbx
         self._clock = clock
@@ -108,7 +108,7 @@ class Playing:
     async def _play(self, step: ScriptedCall) -> None:
         await deferLater(self._clock, step.at)
         try:
-            call = await self._pbx.make_call(step.caller, step.called, prompt=False)
+            call = await self._placed(step)
         except Refused as refused:
             _skipped("make_call", step, refused)
             return
@@ -124,6 +124,11 @@ class Playing:
                 await self._pbx.clear(call, step.caller)
             except Refused as refused:
                 _skipped("clear", step, refused)
+
+    async def _placed(self, step: ScriptedCall) -> str:
+        if self._pbx.is_line(step.caller):
+            return await self._pbx.make_call(step.caller, step.called, prompt=False)
+        return self._pbx.ring_in(step.caller, step.called)
 
 
 def _skipped(command: str, step: ScriptedCall, refused: Refused) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib.metadata import entry_points
+
 import click
 
 from ctigw.cli.admin import ADMIN
@@ -9,8 +11,23 @@ from ctigw.cli.client import features, monitor, status
 from ctigw.cli.phone import PHONE
 from ctigw.cli.serve import check, demo, run
 
+# Where other packages name the commands that they add.
+ADDED = "ctigw.commands"
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+
+class Commands(click.Group):
+    """The gateway's commands, and those that other packages add to them, loaded when they are asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted({*super().list_commands(ctx), *entry_points(group=ADDED).names})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        own = super().get_command(ctx, cmd_name)
+        added = () if own else entry_points(group=ADDED, name=cmd_name)
+        return own or next((command.load() for command in added), None)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="ctigw", message="%(prog)s %(version)s")
 def main() -> None:
     """A CTI gateway: CSTA XML over TCP in front of a PBX, and a PBX to try it with."""

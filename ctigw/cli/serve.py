@@ -40,9 +40,10 @@ config_option = click.option(
 )
 def demo(data: Path, port: int) -> None:
     """Run the gateway with a simulated PBX of twenty lines; nothing to configure."""
+    control = str(data / "sim.sock")  # where `ctigw sim` looks for it
     config = Config(
         listeners=(Listener(endpoint=f"tcp:{port}:interface=127.0.0.1"),),
-        driver=DriverSettings(settings={"script": "demo"}),
+        driver=DriverSettings(settings={"script": "demo", "control": control}),
     )
 
     def welcome(addresses: tuple[Any, ...]) -> None:

@@ -252,7 +252,10 @@ class Driver:
     """
 
     def start(self) -> None:
-        """The gateway is up: connect to the PBX, if that is a thing to do."""
+        """The gateway is up: connect to the PBX, if that is a thing to do.
+
+        Raises `ValueError` for a setting that turns out not to work, saying which.
+        """
 
     def stop(self) -> None:
         """The gateway goes down: let the PBX go."""

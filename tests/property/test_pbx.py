@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import structlog
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
@@ -25,6 +26,7 @@ from ctigw.switch.driver import (
     Report,
     Service,
 )
+from ctigw.switch.switch import Switch
 from simulators.behaviours import BEHAVIOURS, Limits, PhoneSettings
 from simulators.calls import Phase
 from simulators.pbx import Pbx
@@ -33,6 +35,7 @@ K = Kind
 LINES = ("1", "2", "3", "4", "5")
 NUMBERS = (*LINES, "91", "9000", "77")
 HONEST = sorted(set(BEHAVIOURS) - {"lies-about-state"})
+LINKED = sorted(set(HONEST) - {"drops-the-link"})
 
 # What may be reported of a connection in a state, and what it is then.  "" is none.
 POSSIBLE = {
@@ -147,6 +150,13 @@ class Books(RuleBasedStateMachine):
         except (ValueError, Refused):
             """There was nothing to do."""
 
+    def books(self) -> dict[tuple[str, str], str]:
+        return {
+            (call.id, party): phase.value
+            for call in self.pbx._exchange.calls.values()
+            for party, phase in call.parties.items()
+        }
+
     # Commands
 
     @rule(caller=st.sampled_from(LINES), called=st.sampled_from(NUMBERS), prompt=st.booleans())
@@ -206,6 +216,19 @@ class Books(RuleBasedStateMachine):
     @rule(line=st.sampled_from(LINES), on=st.booleans())
     def do_not_disturb(self, line: str, on: bool) -> None:
         self.run(self.pbx.set_do_not_disturb(line, on=on))
+
+    @rule(devices=st.permutations(LINES), then=st.sampled_from(["transfer", "conference", ""]))
+    def meet(self, devices: list[str], then: str) -> None:
+        """What takes many steps by chance: one line talks to two others, and may join them."""
+        one, two, three, *_ = devices
+        self.run(self.pbx.make_call(one, two, prompt=False))
+        self.pick_up(two)
+        for held in [c for c in self.pbx._exchange.at(one) if c.parties[one] is Phase.TALKING]:
+            self.run(self.pbx.consult(held.id, one, three))
+            self.pick_up(three)
+            for active in [c for c in self.pbx._exchange.at(one) if c.parties[one] is Phase.TALKING]:
+                if then:
+                    self.run(getattr(self.pbx, then)(held.id, active.id, one))
 
     # People and the world
 
@@ -271,11 +294,7 @@ class Books(RuleBasedStateMachine):
     def the_picture_is_right(self) -> None:
         if self.pbx._outbox or not self.pbx.linked():
             return
-        books = {
-            (call.id, party): phase.value
-            for call in self.pbx._exchange.calls.values()
-            for party, phase in call.parties.items()
-        }
+        books = self.books()
         if self.listener.stale:
             self.listener.picture, self.listener.stale = books, False
         assert self.listener.picture == books
@@ -291,5 +310,80 @@ class Books(RuleBasedStateMachine):
         assert self.clock.getDelayedCalls() == []
 
 
+class Watched(Books):
+    """The same before a switch, which must believe every report and see what the PBX has.
+
+    The link stays: what parties outside did while it was lost, no snapshot tells.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._logs = structlog.testing.capture_logs()
+        self.logged = self._logs.__enter__()
+        self.switch = Switch(self.pbx, within=lambda command: command, spawn=self.run)
+        self.pbx.listen(self.hear)
+
+    def hear(self, report: AnyReport) -> None:
+        self.listener.hear(report)
+        self.switch.apply(report)
+
+    def shown(self) -> dict[tuple[str, str], str]:
+        return {
+            (call.driver_id, device): connection.state.value
+            for call in self.switch.picture.calls.values()
+            for device, connection in call.connections.items()
+        }
+
+    @rule(line=st.sampled_from(LINES), name=st.sampled_from(["normal"] * 8 + LINKED))
+    def behave(self, line: str, name: str) -> None:
+        self.pbx.behave(line, name)
+
+    @invariant()
+    def the_switch_sees_what_is_there(self) -> None:
+        assert self.logged == []
+        if self.pbx._outbox:
+            return
+        assert self.shown() == self.listener.picture
+        calls = self.pbx._exchange.calls
+        for call in self.switch.picture.calls.values():
+            assert call.calling == calls[call.driver_id].caller
+
+    def teardown(self) -> None:
+        try:
+            super().teardown()
+            self.the_switch_sees_what_is_there()
+        finally:
+            self._logs.__exit__(None, None, None)
+
+
+TestWatched = Watched.TestCase
+TestWatched.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+
+
 TestBooks = Books.TestCase
 TestBooks.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
+
+
+class LiedTo(Watched):
+    """Some lines lie: the switch believes none of it, and sees what the PBX has when it has asked."""
+
+    def hear(self, report: AnyReport) -> None:
+        self.switch.apply(report)
+
+    @rule(line=st.sampled_from(LINES), name=st.sampled_from(["normal", "lies-about-state"]))
+    def behave(self, line: str, name: str) -> None:
+        self.pbx.behave(line, name)
+
+    @invariant()
+    def the_switch_sees_what_is_there(self) -> None:
+        assert {entry["log_level"] for entry in self.logged} <= {"info", "warning"}
+        if not self.pbx._outbox:
+            assert self.shown() == self.books()
+
+    @invariant()
+    def the_picture_is_right(self) -> None:
+        """Not that of a listener who believes everything."""
+
+
+TestLiedTo = LiedTo.TestCase
+TestLiedTo.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)

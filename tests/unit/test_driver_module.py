@@ -117,5 +117,10 @@ def test_the_demos_day_is_found() -> None:
     made.stop()
 
 
+def test_without_local_sockets_there_is_no_control() -> None:
+    with pytest.raises(ValueError, match="control: there are no local sockets here"):
+        pbx({"control": "sim.sock"}).start()
+
+
 def test_stopping_what_has_not_started_is_fine() -> None:
     pbx({}).stop()

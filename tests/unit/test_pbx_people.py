@@ -95,6 +95,20 @@ def test_a_person_who_talks_does_not_answer_another_call(bench: Bench) -> None:
     assert bench.told(29)[-1] == (K.DELIVER, "2006", C.NEW_CALL)
 
 
+def test_a_person_dials(bench: Bench) -> None:
+    assert bench.pbx.dial("2012", "2002") == "c1"  # a slow phone is slow to obey, not to be used
+    assert bench.told() == [*placed("2012"), (K.DELIVER, "2002", C.NEW_CALL)]
+    for caller, called, reason in (
+        ("3000", "2001", Reason.INVALID_CALLING_DEVICE_ID),
+        ("2013", "2001", Reason.CALLING_DEVICE_OUT_OF_SERVICE),
+        ("2001", "3000", Reason.INVALID_CALLED_DEVICE_ID),
+        ("2020", "91", Reason.INVALID_CALLED_DEVICE_ID),
+    ):
+        with pytest.raises(Refused) as refusal:
+            bench.pbx.dial(caller, called)
+        assert refusal.value.reason is reason
+
+
 # The outside world
 
 
@@ -125,6 +139,20 @@ def test_an_outside_caller_hears_a_tone(bench: Bench) -> None:
     bench.pbx.ring_in("95551234", "2007")
     assert bench.told(14) == [(K.ORIGINATE, "95551234", C.NEW_CALL), (K.FAIL, "2007", C.BUSY)]
     assert bench.told(1) == cleared("2007", "95551234")
+
+
+def test_nobody_here_can_tell_an_outside_phone_what_to_do(bench: Bench) -> None:
+    call = bench.pbx.ring_in("91", "2001")
+    pbx = bench.pbx
+    for command in (
+        pbx.hold(call, "91"),
+        pbx.consult(call, "91", "2002"),
+        pbx.generate_digits(call, "91", "1"),
+        pbx.single_step_transfer(call, "91", "2002"),
+    ):
+        assert bench.refused(command) is Reason.INVALID_DEVICE_ID
+    done(pbx.clear(call, "91"))  # but hang up on it
+    bench.told()
 
 
 @pytest.mark.parametrize(
@@ -166,7 +194,7 @@ def test_a_new_behaviour_is_told_to_nobody(bench: Bench) -> None:
 def test_behaviours_and_lines_that_are_not_there(bench: Bench) -> None:
     with pytest.raises(ValueError, match="no behaviour is called 'sleepy'"):
         bench.pbx.behave("2003", "sleepy")
-    with pytest.raises(KeyError, match="3000"):
+    with pytest.raises(ValueError, match="there is no line 3000"):
         bench.pbx.behave("3000", "busy")
     assert bench.pbx.behaviour_names()["2003"] == "normal"
 
