@@ -5,6 +5,7 @@ A line of a transcript::
     C 0001 <MakeCall>…            client C sends this under invoke id 0001; C2, C3 … are further clients
     S 0001 <MakeCallResponse>…    it gets this (S2, S3 … for the further clients)
     T 30                          30 seconds pass
+    L greet = true                first of all: a setting of the listener, in TOML
     C+ 0002 <…>                   sent in one segment with the next C line of this client
     C. 0003 <…>                   sent one byte a segment
     # …                           a remark
@@ -26,7 +27,7 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 
 from ctigw.app import gateway
-from ctigw.config import Config
+from ctigw.config import Config, Listener, parse
 from ctigw.csta.frame import Frame, FrameReader
 from ctigw.csta.types import ED3
 from ctigw.csta.validation import validator
@@ -49,6 +50,8 @@ def steps(path: Path) -> Iterator[Step | float]:
     for line in path.read_text().splitlines():
         if line.startswith("T "):
             yield float(line[2:])
+        elif line.startswith("L "):
+            continue
         elif line and not line.startswith("#"):
             found = LINE.fullmatch(line)
             assert found, f"not a line of a transcript: {line}"
@@ -56,6 +59,12 @@ def steps(path: Path) -> Iterator[Step | float]:
             if not re.match(r"<[^>]*xmlns", xml):
                 xml = re.sub(r"^<(\w+)", rf'<\1 xmlns="{ED3}"', xml)
             yield Step(side, client, how, Frame(int(invoke_id), xml.replace(' xmlns=""', "").encode()))
+
+
+def listener(path: Path) -> Listener:
+    """The listener that the clients of a transcript come to."""
+    settings = [line[2:] for line in path.read_text().splitlines() if line.startswith("L ")]
+    return parse("\n".join(["[[listeners]]", *settings])).listeners[0]
 
 
 def canonical(xml: bytes) -> str:
@@ -93,7 +102,7 @@ class Client:
 def test_transcript(path: Path) -> None:
     clock = Clock()
     gate = gateway(Config(), Pbx(clock), clock)
-    factory = gate.factory(Config().listeners[0])
+    factory = gate.factory(listener(path))
     clients: dict[str, Client] = {}
     expected: dict[str, list[tuple[int, str]]] = {}
 

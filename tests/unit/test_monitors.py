@@ -7,11 +7,20 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from ctigw.csta.events import OriginatedEvent, ServiceInitiatedEvent
-from ctigw.csta.monitoring import MonitorObject, MonitorStart, MonitorStop
+from ctigw.csta.monitoring import (
+    CallControlEvents,
+    ChangeMonitorFilter,
+    LogicalDeviceFeatureEvents,
+    MonitorFilter,
+    MonitorObject,
+    MonitorStart,
+    MonitorStop,
+)
+from ctigw.csta.types import ConnectionID
 from ctigw.errors import Refused
-from ctigw.services.monitors import Monitors
+from ctigw.services.monitors import Monitors, Watched
 from ctigw.services.session import Session
-from ctigw.switch.driver import Cause, Kind, Report
+from ctigw.switch.driver import Cause, DoNotDisturb, Kind, Merge, Report, Service
 from ctigw.switch.switch import Switch
 from simulators.pbx import Pbx
 
@@ -22,10 +31,12 @@ class Bench:
         self.monitors = Monitors(self.switch, per_session=per_session, per_device=per_device)
         self.told: list[tuple[str, str, str]] = []
         self.asked: list[tuple[str, object, str]] = []
+        self.messages: list[Any] = []
 
     def session(self, name: str, *, service_initiated: bool = True) -> Session:
         def told(message: Any, namespace: str) -> None:
             self.told.append((name, message.monitor_cross_ref_id, namespace))
+            self.messages.append(message)
             self.last = message
 
         def asked(message: Any, namespace: str) -> None:
@@ -47,8 +58,8 @@ class Bench:
         reference: str = self.ask(session, request, namespace).monitor_cross_ref_id
         return reference
 
-    def report(self, kind: Kind, device: str) -> None:
-        self.switch.apply(Report(kind, "x", device, Cause.NORMAL))
+    def report(self, kind: Kind, device: str, call: str = "x") -> None:
+        self.switch.apply(Report(kind, call, device, Cause.NORMAL))
 
 
 def test_each_monitor_has_its_reference_and_its_copy_of_an_event() -> None:
@@ -117,3 +128,116 @@ def test_a_refused_monitor_leaves_nothing() -> None:
         bench.start(bench.session("one"), "2099")
     assert not len(bench.monitors)
     assert not any(bench.monitors._of.values())
+
+
+# Monitors of calls
+
+
+def watch_call(bench: Bench, session: Session, call: str) -> str:
+    request = MonitorStart(monitor_object=MonitorObject(call_object=ConnectionID(call_id=call)))
+    reference: str = bench.ask(session, request).monitor_cross_ref_id
+    return reference
+
+
+def names(bench: Bench) -> list[str]:
+    return [type(message).__name__ for message in bench.messages]
+
+
+def test_a_monitor_of_a_call_sees_that_call_and_no_other() -> None:
+    bench = Bench()
+    bench.report(Kind.ORIGINATE, "2001")
+    watch_call(bench, bench.session("one"), "1")
+    bench.report(Kind.DELIVER, "2002")
+    bench.report(Kind.ORIGINATE, "2003", "y")
+    assert names(bench) == ["DeliveredEvent"]
+    assert bench.last.local_connection_info is None
+
+
+def test_a_monitor_of_a_call_ends_with_it_and_its_client_is_told() -> None:
+    bench = Bench()
+    session = bench.session("one")
+    bench.report(Kind.ORIGINATE, "2001")
+    reference = watch_call(bench, session, "1")
+    bench.report(Kind.CLEAR, "2001")
+    assert names(bench) == ["ConnectionClearedEvent", "CallClearedEvent"]
+    assert bench.asked == [("one", MonitorStop(monitor_cross_ref_id=reference), "ns")]
+    assert (len(bench.monitors), session.monitors) == (0, set())
+    assert not any(bench.monitors._of.values())
+    with pytest.raises(Refused, match="invalidCrossRefID"):
+        bench.ask(session, MonitorStop(monitor_cross_ref_id=reference))
+
+
+def test_a_monitor_of_a_call_follows_it_when_calls_are_joined() -> None:
+    bench = Bench()
+    for call, other in (("x", "2002"), ("y", "2003")):
+        bench.report(Kind.ORIGINATE, "2001", call)
+        bench.report(Kind.DELIVER, other, call)
+        bench.report(Kind.ESTABLISH, other, call)
+        bench.report(Kind.HOLD, "2001", call)
+    bench.report(Kind.RETRIEVE, "2001", "y")
+    session = bench.session("one")
+    references = [watch_call(bench, session, call) for call in "12"]
+    bench.switch.apply(Merge(Kind.TRANSFER, "z", "2001", Cause.TRANSFER, "x", "y", "2003"))
+    assert [reference for _, reference, _ in bench.told] == references
+    bench.report(Kind.HOLD, "2002", "z")
+    assert [reference for _, reference, _ in bench.told] == references * 2
+    assert list(bench.monitors._of[Watched.CALL]) == ["3"]
+
+
+CALL = ConnectionID(call_id="1")
+
+
+@pytest.mark.parametrize(
+    ("monitored", "why"),
+    [
+        (MonitorObject(), "invalidMonitorObjectType"),
+        (
+            MonitorObject(device_object="2001", call_object=ConnectionID(call_id="1")),
+            "invalidMonitorObjectType",
+        ),
+        (MonitorObject(device_object="9"), "invalidMonitorObjectType"),
+        (MonitorObject(call_object=ConnectionID(call_id="7")), "invalidConnectionID"),
+        (MonitorObject(call_object=ConnectionID()), "invalidParameterValue"),
+        (MonitorObject(device_object=""), "invalidParameterValue"),
+    ],
+)
+def test_what_cannot_be_monitored(monitored: MonitorObject, why: str) -> None:
+    bench = Bench()
+    with pytest.raises(Refused, match=why):
+        bench.ask(bench.session("one"), MonitorStart(monitor_object=monitored))
+
+
+# Filters
+
+
+AWAY = MonitorFilter(
+    callcontrol=CallControlEvents.ORIGINATED | CallControlEvents.BRIDGED,
+    logical_device_feature=LogicalDeviceFeatureEvents.DO_NOT_DISTURB,
+)
+
+
+def test_a_flag_that_is_set_keeps_its_events_away() -> None:
+    bench = Bench()
+    request = MonitorStart(monitor_object=MonitorObject(device_object="2001"), requested_monitor_filter=AWAY)
+    response = bench.ask(bench.session("one"), request)
+    assert response.actual_monitor_filter == AWAY
+    bench.report(Kind.ORIGINATE, "2001")
+    bench.switch.apply(DoNotDisturb("2001", on=True))
+    bench.switch.apply(Service("2001", in_service=False))
+    bench.report(Kind.DELIVER, "2002")
+    assert names(bench) == ["OutOfServiceEvent", "DeliveredEvent"]
+
+
+def test_a_filter_can_be_changed() -> None:
+    bench = Bench()
+    session = bench.session("one")
+    reference = bench.start(session, "2001")
+    change = ChangeMonitorFilter(monitor_cross_ref_id=reference, requested_filter_list=AWAY)
+    assert bench.ask(session, change).actual_filter_list == AWAY
+    bench.report(Kind.ORIGINATE, "2001")
+    nothing = ChangeMonitorFilter(monitor_cross_ref_id=reference, requested_filter_list=MonitorFilter())
+    bench.ask(session, nothing)
+    bench.report(Kind.CLEAR, "2001")
+    assert names(bench) == ["ConnectionClearedEvent"]
+    with pytest.raises(Refused, match="invalidCrossRefID"):
+        bench.ask(bench.session("two"), change)
