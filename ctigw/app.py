@@ -197,8 +197,8 @@ async def start(
         return Running(joined, tuple(addresses), ending.pop_all())
 
 
-def check(config: Config) -> None:
-    """Whether everything in ``config`` has a meaning, without opening anything.  Raises `ConfigError`."""
+def check(config: Config) -> Gateway:
+    """What ``config`` gives, without opening anything.  Raises `ConfigError` when it has no meaning."""
     clock = Clock()
     for index, listener in enumerate(config.listeners):
         _endpoint(index, listener, clock)
@@ -206,7 +206,7 @@ def check(config: Config) -> None:
             secured(listener, Factory())
     with _blaming("store.url", DatabaseError):
         Database(config.store.url or "sqlite://")
-    _driver(config, clock, _NothingSaved())
+    return gateway(config, _driver(config, clock, _NothingSaved()), clock)
 
 
 class _NothingSaved:

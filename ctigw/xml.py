@@ -102,6 +102,7 @@ class _Child:
     within: str | None
     many: bool
     required: bool
+    type: Any
     read: Callable[[Element, str], Any]
     write: Callable[[Element, Any, str], None]
 
@@ -233,7 +234,7 @@ class Schema:
             hint = typing.get_args(hint)[0]
         name = field.metadata.get("name") or camel_case(field.name)
         read, write = self._codec(hint)
-        return _Child(field.name, name, field.metadata.get("within"), many, required, read, write)
+        return _Child(field.name, name, field.metadata.get("within"), many, required, hint, read, write)
 
     def _codec(self, hint: Any) -> tuple[Callable[[Element, str], Any], Callable[[Element, Any, str], None]]:
         if dataclasses.is_dataclass(hint) and isinstance(hint, type):

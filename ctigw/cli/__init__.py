@@ -8,6 +8,7 @@ import click
 
 from ctigw.cli.admin import ADMIN
 from ctigw.cli.client import features, monitor, status
+from ctigw.cli.describe import describe
 from ctigw.cli.phone import PHONE
 from ctigw.cli.serve import check, demo, run
 
@@ -33,5 +34,5 @@ def main() -> None:
     """A CTI gateway: CSTA XML over TCP in front of a PBX, and a PBX to try it with."""
 
 
-for command in (demo, run, check, monitor, status, features, *PHONE, *ADMIN):
+for command in (demo, run, check, monitor, status, features, describe, *PHONE, *ADMIN):
     main.add_command(command)

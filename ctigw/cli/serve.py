@@ -68,17 +68,22 @@ def run(file: Path | None, data: Path) -> None:
 @click.argument("file", type=click.Path(path_type=Path))
 def check(file: Path) -> None:
     """Say whether a configuration FILE can be used."""
+    checked(file)
+    click.echo(f"{file}: fine")
+
+
+def checked(file: Path | None) -> Any:
+    """What `app.check` makes of the configuration ``file``; it ends the command when that cannot be used."""
     from ctigw import app
 
     try:
-        config = load(file)
+        config = load(file) if file else Config()
         try:
-            app.check(config)
+            return app.check(config)
         except ConfigError as error:
             raise ConfigError(f"{file}: {error}") from None
     except ConfigError as error:
         fail(str(error), UNUSABLE)
-    click.echo(f"{file}: fine")
 
 
 def _serve(config: Config, data: Path, ready: Any = None, *, prefix: str = "", prepare: Any = None) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import structlog
@@ -50,6 +51,11 @@ class Dispatcher:
         self._handlers |= handlers
         if strangers:
             self._for_strangers |= handlers.keys()
+
+    @property
+    def handlers(self) -> Mapping[type, Handler]:
+        """What is served, and by what."""
+        return MappingProxyType(self._handlers)
 
     @property
     def services(self) -> frozenset[str]:

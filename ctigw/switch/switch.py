@@ -361,9 +361,9 @@ class Switch:
             self._recovering = set()
             return
         log.info("link is back, asking for every line")
-        self._recovering = set(self._refreshed_lines()) if "snapshot" in self.offered else set()
-        recovering = self._recovering
-        for device in tuple(recovering):
+        lines = list(self._refreshed_lines()) if "snapshot" in self.offered else []
+        self._recovering = recovering = set(lines)
+        for device in lines:  # in their order: what clients are told must not depend on chance
             self._spawn(self._recover(device, recovering))
         if not recovering:
             self._recovered()

@@ -5,6 +5,7 @@ A line of a transcript::
     C 0001 <MakeCall>…            client C sends this under invoke id 0001; C2, C3 … are further clients
     S 0001 <MakeCallResponse>…    it gets this (S2, S3 … for the further clients)
     T 30                          30 seconds pass
+    P pick_up 2001                somebody at the PBX does something: one of `PEOPLE`, with its arguments
     L greet = true                first of all: a setting of the listener, in TOML
     C+ 0002 <…>                   sent in one segment with the next C line of this client
     C. 0003 <…>                   sent one byte a segment
@@ -17,7 +18,7 @@ which the answer must come.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,6 +36,13 @@ from simulators.pbx import Pbx
 
 TRANSCRIPTS = sorted(Path(__file__).with_name("transcripts").glob("*.txt"))
 LINE = re.compile(r"([CS])(\d*)([+.]?) (\d{4}) (.*)")
+PEOPLE: dict[str, Callable[..., object]] = {
+    "behave": Pbx.behave,
+    "drop_link": lambda pbx, seconds: pbx.drop_link(float(seconds)),
+    "pick_up": Pbx.pick_up,
+    "put_down": Pbx.put_down,
+    "ring_in": Pbx.ring_in,
+}
 why_not = validator()
 
 
@@ -46,10 +54,21 @@ class Step:
     frame: Frame
 
 
-def steps(path: Path) -> Iterator[Step | float]:
+@dataclass(frozen=True)
+class Act:
+    """What somebody at the PBX does."""
+
+    name: str
+    arguments: list[str]
+
+
+def steps(path: Path) -> Iterator[Step | Act | float]:
     for line in path.read_text().splitlines():
         if line.startswith("T "):
             yield float(line[2:])
+        elif line.startswith("P "):
+            _, name, *arguments = line.split()
+            yield Act(name, arguments)
         elif line.startswith("L "):
             continue
         elif line and not line.startswith("#"):
@@ -101,7 +120,8 @@ class Client:
 @pytest.mark.parametrize("path", TRANSCRIPTS, ids=lambda path: path.stem)
 def test_transcript(path: Path) -> None:
     clock = Clock()
-    gate = gateway(Config(), Pbx(clock), clock)
+    pbx = Pbx(clock)
+    gate = gateway(Config(), pbx, clock)
     factory = gate.factory(listener(path))
     clients: dict[str, Client] = {}
     expected: dict[str, list[tuple[int, str]]] = {}
@@ -118,6 +138,9 @@ def test_transcript(path: Path) -> None:
         if isinstance(step, float):
             settle()
             clock.advance(step)
+        elif isinstance(step, Act):
+            settle()
+            PEOPLE[step.name](pbx, *step.arguments)
         elif step.side == "C":
             settle()
             if step.client not in clients:
