@@ -7,6 +7,7 @@ listener's.  When the session ends or its time is up, so do its monitors and reg
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from itertools import count
 from typing import Protocol
@@ -109,10 +110,13 @@ class ApplicationSessions:
         rights = session.listener_rights
         if name:
             keys = (f"name {name}", f"peer {session.peer}")
-            if not self._patience.has(*keys):
+            if not self._patience.admits(*keys):
                 return _refused(StartError.SERVER_RESOURCES_BUSY)
-            rights = await self._verify(name, password)
-            self._patience.learn(rights is not None, *keys)
+            rights = None
+            try:
+                rights = await self._verify(name, password)
+            finally:
+                self._patience.learn(rights is not None, *keys)
         if rights is None:
             return _refused(StartError.INVALID_APPLICATION_INFO)
         if session in self._open or session.closed:  # while its password was looked at
@@ -179,7 +183,10 @@ class _Rung:
 
 
 class Patience:
-    """Who has failed to say who it is must wait, each time twice as long; bounded in time and memory."""
+    """Who has failed to say who it is must wait, each time twice as long; bounded in time and memory.
+
+    Who has failed tries once at a time, too: of many guesses at once none would have to wait for another.
+    """
 
     FREE = 3
     LONGEST = 30.0
@@ -188,14 +195,22 @@ class Patience:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._failures: dict[str, tuple[int, float]] = {}
+        self._trying: Counter[str] = Counter()
 
-    def has(self, *keys: str) -> bool:
-        """Whether none of ``keys`` has to wait now."""
-        now = self._clock.seconds()
-        return all(self._failures.get(key, (0, 0.0))[1] <= now for key in keys)
+    def admits(self, *keys: str) -> bool:
+        """Whether none of ``keys`` has to wait now; if so, an attempt of all of them begins."""
+        if not all(map(self._free, keys)):
+            return False
+        self._trying.update(keys)
+        return True
+
+    def _free(self, key: str) -> bool:
+        failures, until = self._failures.get(key, (0, 0.0))
+        return until <= self._clock.seconds() and not (failures and self._trying[key])
 
     def learn(self, succeeded: bool, *keys: str) -> None:
-        """Another attempt of ``keys`` succeeded or failed."""
+        """An attempt of ``keys`` that was admitted has succeeded or failed."""
+        self._trying -= Counter(keys)
         for key in keys:
             failures, _until = self._failures.pop(key, (0, 0.0))
             if succeeded:

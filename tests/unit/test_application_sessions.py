@@ -281,16 +281,30 @@ def test_the_wait_doubles_and_has_an_end() -> None:
     patience = Patience(clock)
     waits = []
     for _ in range(12):
-        patience.learn(False, "a")
         waited = 0.0
-        while not patience.has("a"):
+        while not patience.admits("a"):
             clock.advance(1)
             waited += 1
         waits.append(waited)
-    assert waits == [0, 0, 1, 2, 4, 8, 16, 30, 30, 30, 30, 30]
-    patience.learn(True, "a")
-    patience.learn(False, "a")
-    assert patience.has("a")
+        patience.learn(False, "a")
+    assert waits == [0, 0, 0, 1, 2, 4, 8, 16, 30, 30, 30, 30]
+    clock.advance(30)
+    for succeeded in (True, False, False):
+        assert patience.admits("a")
+        patience.learn(succeeded, "a")
+    assert patience.admits("a")
+
+
+def test_who_has_guessed_wrong_guesses_once_at_a_time() -> None:
+    patience = Patience(Clock())
+    assert all(patience.admits("name alice", "peer here") for _ in range(5))  # nobody has failed yet
+    patience.learn(False, "name alice", "peer here")
+    assert not patience.admits("name bob", "peer here")
+    assert not patience.admits("name alice", "peer elsewhere")
+    assert patience.admits("name bob", "peer elsewhere")
+    for _ in range(4):
+        patience.learn(True, "name alice", "peer here")
+    assert patience.admits("name alice", "peer here")
 
 
 def test_only_so_many_guessers_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -299,4 +313,4 @@ def test_only_so_many_guessers_are_remembered(monkeypatch: pytest.MonkeyPatch) -
     for name in "abc":
         for _ in range(4):
             patience.learn(False, name)
-    assert [patience.has(name) for name in "abc"] == [True, False, False]
+    assert [patience.admits(name) for name in "abc"] == [True, False, False]
