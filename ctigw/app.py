@@ -7,7 +7,7 @@ import importlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from ctigw.csta.validation import validator
 from ctigw.keeping import InDatabase, Keeping
 from ctigw.net.background import spawn, within
 from ctigw.net.csta_server import CstaFactory, Serving, logging_inspector
+from ctigw.net.figures import Figures
 from ctigw.net.tls import secured
 from ctigw.patterns import matcher
 from ctigw.services.application_sessions import ApplicationSessions
@@ -63,6 +64,18 @@ class Gateway:
     calls: CallLog
     dispatcher: Dispatcher
     counters: Counter[str]
+    factories: list[CstaFactory] = field(default_factory=list)
+
+    def figures(self) -> dict[str, int]:
+        """How many there are of everything now, and what was counted since the start."""
+        return {
+            "connections": sum(factory.connections for factory in self.factories),
+            "sessions": len(self.applications),
+            "monitors": len(self.monitors),
+            "registrations": len(self.registrations),
+            "calls": len(self.switch.picture.calls),
+            **self.counters,
+        }
 
     def gone(self, session: Session) -> None:
         """A client is gone: let go of everything that it held."""
@@ -106,7 +119,9 @@ class Gateway:
             inspect=inspect,
             counters=self.counters,
         )
-        return CstaFactory(serving, listener)
+        factory = CstaFactory(serving, listener)
+        self.factories.append(factory)
+        return factory
 
 
 def gateway(config: Config, driver: Driver, clock: IReactorTime, keeping: Keeping = NOTHING_KEPT) -> Gateway:
@@ -128,7 +143,8 @@ def gateway(config: Config, driver: Driver, clock: IReactorTime, keeping: Keepin
     )
     calls = CallLog(keeping.call, clock.seconds)
     switch.observe(calls.on_event)
-    dispatcher = Dispatcher(Audit(keeping.asked, clock.seconds).record)
+    counters: Counter[str] = Counter()
+    dispatcher = Dispatcher(Audit(keeping.asked, clock.seconds).record, counters)
     dispatcher.serve_with(applications.handlers(), strangers=True)
     dispatcher.serve_with(CallControl(switch).handlers())
     dispatcher.serve_with(associated(switch))
@@ -147,7 +163,7 @@ def gateway(config: Config, driver: Driver, clock: IReactorTime, keeping: Keepin
         applications=applications,
         calls=calls,
         dispatcher=dispatcher,
-        counters=Counter(),
+        counters=counters,
     )
 
 
@@ -186,6 +202,8 @@ async def start(
         for factory in factories:
             ending.callback(factory.close)
         ending.callback(joined.shut_down)
+        figures = Figures(reactor, config.log.figures_seconds, joined.figures)
+        ending.callback(figures.stop)
         for index, (listener, factory) in enumerate(zip(config.listeners, factories, strict=True)):
             port = await _listen(index, listener, factory, reactor)
             ending.push_async_callback(maybeDeferred, port.stopListening)

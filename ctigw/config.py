@@ -119,6 +119,7 @@ class Log(Struct, frozen=True, forbid_unknown_fields=True):
 
     format: Literal["console", "json"] = "console"
     level: Literal["debug", "info", "warning", "error"] = "info"
+    figures_seconds: Annotated[float, Meta(ge=0)] = 60.0
 
 
 class Config(Struct, frozen=True, forbid_unknown_fields=True):

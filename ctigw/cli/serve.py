@@ -12,7 +12,7 @@ import click
 from twisted.internet.defer import Deferred
 
 from ctigw.cli.running import UNUSABLE, fail, on_reactor
-from ctigw.config import Config, ConfigError, DriverSettings, Listener, load
+from ctigw.config import Config, ConfigError, DriverSettings, Listener, Log, load
 from ctigw.directory.demo import ensure_demo
 
 PORT = 4721
@@ -44,6 +44,7 @@ def demo(data: Path, port: int) -> None:
     config = Config(
         listeners=(Listener(endpoint=f"tcp:{port}:interface=127.0.0.1"),),
         driver=DriverSettings(settings={"script": "demo", "control": control}),
+        log=Log(figures_seconds=0),  # calls come and go all day: nothing to read beside one's own work
     )
 
     def welcome(addresses: tuple[Any, ...]) -> None:

@@ -74,17 +74,25 @@ class Association:
     """``ids`` is the range of this side's invoke ids; ``max_frame`` (bytes) bounds what is received.
 
     ``inspect`` is shown every body that was decoded and may say why it is to be refused all the same.
+    ``counters``: where what goes wrong is counted; associations may share it.
     """
 
     __slots__ = ("_ids", "_inspect", "_next", "_outgoing", "_outstanding", "_reader", "counters")
 
-    def __init__(self, ids: range, *, max_frame: int = MAX_RECEIVED, inspect: Inspect | None = None) -> None:
+    def __init__(
+        self,
+        ids: range,
+        *,
+        max_frame: int = MAX_RECEIVED,
+        inspect: Inspect | None = None,
+        counters: Counter[str] | None = None,
+    ) -> None:
         self._inspect = inspect
         self._reader = FrameReader(max_frame)
         self._ids, self._next = ids, ids.start
         self._outstanding: set[int] = set()
         self._outgoing: list[bytes] = []
-        self.counters: Counter[str] = Counter()
+        self.counters: Counter[str] = Counter() if counters is None else counters
 
     def receive(self, data: bytes) -> Iterator[Incoming]:
         """What ``data`` completes, in order.  Raises `FrameError`: the stream is lost, close it."""

@@ -111,7 +111,12 @@ class CstaConnection(Protocol):
         self, serving: Serving, listener: Listener, peer: str, closed: Callable[[CstaConnection], None]
     ) -> None:
         self._serving, self._listener, self._closed = serving, listener, closed
-        self._association = Association(SERVER_IDS, max_frame=listener.max_frame, inspect=serving.inspect)
+        self._association = Association(
+            SERVER_IDS,
+            max_frame=listener.max_frame,
+            inspect=serving.inspect,
+            counters=serving.counters,
+        )
         self._session = Session(
             self._send_event,
             self._ask,
@@ -139,6 +144,7 @@ class CstaConnection(Protocol):
         transport = self._transport
         if ITCPTransport.providedBy(transport):
             transport.setTcpNoDelay(True)
+            transport.setTcpKeepAlive(True)  # a client whose machine is gone must not hold its place for ever
         transport.registerProducer(self, True)
         if self._listener.greet:
             self._association.request(SystemStatus(system_status=self._serving.status()))
@@ -370,9 +376,11 @@ class CstaFactory(Factory):
         host = str(getattr(addr, "host", ""))
         if self._listener.authentication == "address" and not self._allowed(host):
             log.warning("address not allowed, closing", peer=host)
+            self._serving.counters["addresses refused"] += 1
             return None
         if self.connections >= self._serving.limits.connections:
             log.warning("too many connections, closing", peer=host)
+            self._serving.counters["connections refused"] += 1
             return None
         connection = CstaConnection(self._serving, self._listener, host, self._open.discard)
         self._open.add(connection)

@@ -34,14 +34,18 @@ class Dispatcher:
     """One handler per request type; it answers everything and raises nothing.
 
     ``record`` is told of every request that a handler was there for, the rights that it came with, and its
-    answer.
+    answer.  ``counters``: requests, and the errors that they were refused with.
     """
 
-    def __init__(self, record: Record = lambda _session, _rights, _request, _answer: None) -> None:
+    def __init__(
+        self,
+        record: Record = lambda _session, _rights, _request, _answer: None,
+        counters: Counter[str] | None = None,
+    ) -> None:
         self._record = record
         self._handlers: dict[type, Handler] = {}
         self._for_strangers: set[type] = set()
-        self.counters: Counter[str] = Counter()
+        self.counters: Counter[str] = Counter() if counters is None else counters
 
     def serve_with(self, handlers: Mapping[type, Handler], *, strangers: bool = False) -> None:
         """Serve the requests of one service group as well.
@@ -64,6 +68,7 @@ class Dispatcher:
 
     async def serve(self, session: Session, request: object, namespace: str) -> object:
         """The answer to ``request``: a response, a `Reply`, or a CSTAErrorCode."""
+        self.counters["requests"] += 1
         handler = self._handlers.get(type(request))
         if handler is None:
             return self._refusal(Reason.SERVICE_NOT_SUPPORTED)

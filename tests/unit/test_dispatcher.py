@@ -49,7 +49,7 @@ def test_a_request_reaches_its_handler() -> None:
 def test_what_nobody_serves_is_refused_and_counted() -> None:
     dispatcher = dispatcher_with(None)
     assert answer_of(dispatcher, RequestSystemStatus()) == CSTAErrorCode(operation="serviceNotSupported")
-    assert dispatcher.counters == {"serviceNotSupported": 1}
+    assert dispatcher.counters == {"requests": 1, "serviceNotSupported": 1}
     assert dispatcher.services == {"MonitorStop"}
 
 
