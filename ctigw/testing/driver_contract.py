@@ -339,6 +339,9 @@ class DriverContract:
         changed = ForwardRule(F.IMMEDIATE, a)
         _forward(probe, b, changed)
         _must_be_set(probe, b, LineFeatures(forwarding=(changed,)))
+        probe.does("set_forwarding", b, changed)
+        again = probe.told()
+        assert not again, f"that forwarding was set already, nothing has changed, and yet there is {again}"
         second = ForwardRule(F.NO_ANSWER, c, rings=3)
         try:
             _forward(probe, b, second)

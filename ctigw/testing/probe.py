@@ -39,7 +39,7 @@ from ctigw.switch.states import State, WrongStateError
 COMMAND_SECONDS = 5.0
 # How long a driver may take to link up.
 LINK_SECONDS = 60.0
-STEP = 0.1
+STEP = 0.02
 
 _KINDS: dict[type, Callable[[Any], Kind]] = {
     Report: lambda report: report.kind,
@@ -67,7 +67,7 @@ class Bench:
 
     ``lines``: three stations in service, in no call, with no feature set; the person at each does nothing.
     ``nowhere``: a number that is no line and cannot be called.
-    ``advance(seconds)``: lets time pass, by moving a clock or by running the reactor for so long.
+    ``advance(seconds)``: lets time pass: moves a clock, or calls `reactor.iterate` for so long.
     ``outside``: a number in the outside world that can be called.
     ``settles``: seconds within which all that a command causes is reported.
     ``pick_up(line)``: lifts the handset of a phone that rings or prompts.

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from twisted.internet import reactor
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import Clock, deferLater
 
 from ctigw import testing
@@ -94,6 +96,20 @@ class TestAPbxThatIsFarAway(DriverContract):
     @pytest.fixture
     def bench(self) -> Bench:
         return bench_of(type("FarAway", (Pbx,), {name: late(name) for name in COMMANDS}))
+
+
+def run_reactor(seconds: float) -> None:
+    loop = IReactorTime(reactor)
+    end = loop.seconds() + seconds
+    loop.iterate(0)  # type: ignore[attr-defined] # of IReactorCore, and the reactor is both
+    while loop.seconds() < end:
+        loop.iterate(0.001)  # type: ignore[attr-defined] # as above
+
+
+def test_it_can_be_run_in_real_time() -> None:
+    pbx = Pbx(IReactorTime(reactor), NOBODY_THERE)
+    bench = Bench(pbx, ("2001", "2002", "2003"), "2999", run_reactor, settles=0.01)
+    judge(DriverContract().test_a_consultation, bench)
 
 
 class Modest(Driver):
@@ -304,6 +320,12 @@ class CannotCount(Pbx):
         return replace(kept, forwarding=tuple(replace(rule, rings=None) for rule in kept.forwarding))
 
 
+class TellsAgain(Pbx):
+    async def set_forwarding(self, device: str, rule: ForwardRule) -> None:
+        await super().set_forwarding(device, replace(rule, active=False))
+        await super().set_forwarding(device, rule)
+
+
 class NeverOff(Pbx):
     async def set_forwarding(self, device: str, rule: ForwardRule) -> None:
         if rule.active:
@@ -506,6 +528,9 @@ DEFECTS = {
     ),
     "do not disturb is busy": Defect(
         saying(K.FAIL, cause=C.BUSY), "a_line_that_is_not_disturbed_does_not_ring", "with do not disturb on"
+    ),
+    "tells of a forwarding that has not changed": Defect(
+        TellsAgain, "forwardings_are_kept", "nothing has changed, and yet"
     ),
     "forgets how many rings": Defect(CannotCount, "forwardings_are_kept", "rings=3.* gives .*rings=None"),
     "forwards for ever": Defect(NeverOff, "a_forwarding_is_followed_until_it_is_off", "and features.* gives"),
