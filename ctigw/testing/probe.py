@@ -141,12 +141,12 @@ class Probe:
             for device in tuple(call.connections):
                 self._end(call.driver_id, device)
         self.told()
-        self.agree()
         left = [call.driver_id for call in self._picture.calls.values()]
         clears = not self.offered.isdisjoint({"clear", "clear_call"})
         assert not (left and clears), (
             f"every party was cleared, and no report says that these are over: {left}"
         )
+        self.agree()
 
     def stop(self) -> None:
         """Stop the driver, once."""
@@ -290,10 +290,6 @@ class Probe:
         assert shown == states, (
             f"after {self._last} call {call} must have {states}; the reports make it {shown or 'over'}"
         )
-
-    def knows(self, call: str) -> bool:
-        """Whether ``call`` goes on, by what was reported."""
-        return self._picture.known(call) is not None
 
     def agree(self) -> None:
         """Snapshots of the three lines say what was reported, at the moment in which they are given."""

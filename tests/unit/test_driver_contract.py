@@ -79,6 +79,21 @@ class TestThePbx(DriverContract):
         assert bench.advance.__self__.getDelayedCalls() == []  # type: ignore[attr-defined] # the clock's method
 
 
+def skipped(bench: Callable[[], Bench]) -> dict[str, str]:
+    """The tests of the contract that are skipped, and the word for it."""
+    words = {}
+    for name in TESTS:
+        try:
+            judge(getattr(DriverContract(), name), bench(), *ARGUMENTS.get(name, ()))
+        except pytest.skip.Exception as skip:
+            words[name] = str(skip)
+    return words
+
+
+def test_nothing_is_skipped_where_everything_is_offered() -> None:
+    assert skipped(bench_of) == {}
+
+
 # Drivers that differ, and keep it
 
 
@@ -134,12 +149,7 @@ def modest() -> Bench:
 
 
 def test_what_is_not_offered_is_skipped() -> None:
-    words = {}
-    for name in TESTS:
-        try:
-            judge(getattr(DriverContract(), name), modest(), *ARGUMENTS.get(name, ()))
-        except pytest.skip.Exception as skipped:
-            words[name] = str(skipped)
+    words = skipped(modest)
     assert words["test_a_call_is_held_and_retrieved"] == "the driver does not offer hold"
     assert words["test_calls_can_be_placed_when_the_link_is_back"] == "the bench has no drop_link"
     assert words["test_an_unknown_line_is_refused"].startswith(
@@ -205,7 +215,7 @@ def silent_of(*kinds: Kind, **fields: Any) -> type[Pbx]:
     return telling(lambda told: [told] if keep(told) else [])
 
 
-def saying(kind: Kind, **fields: Any) -> type[Pbx]:
+def saying(kind: Kind, /, **fields: Any) -> type[Pbx]:
     """A PBX whose reports of ``kind`` have these ``fields``."""
     return telling(lambda told: [replace(told, **fields) if getattr(told, "kind", None) is kind else told])
 
@@ -244,6 +254,12 @@ class OtherId(Pbx):
 class Numbered(Pbx):
     async def make_call(self, caller: str, called: str, *, prompt: bool) -> str:
         return int((await super().make_call(caller, called, prompt=prompt))[1:])  # type: ignore[return-value] # the defect
+
+
+class NoId(Pbx):
+    async def make_call(self, caller: str, called: str, *, prompt: bool) -> str:
+        await super().make_call(caller, called, prompt=prompt)
+        return ""
 
 
 class NeverPrompts(Pbx):
@@ -446,6 +462,15 @@ DEFECTS = {
     ),
     "gives another id than it reports": Defect(OtherId, "a_call_is_placed", "originate of 2001 in xc1"),
     "gives a number for an id": Defect(Numbered, "a_call_is_placed", "the new call's id, a str"),
+    "gives no id": Defect(NoId, "a_call_is_placed", "gave an empty id"),
+    "calls do not end": Defect(
+        silent_of(K.CLEAR), "a_call_is_placed", r"no report says that these are over: \['c1'\]"
+    ),
+    "speaks of calls that are over": Defect(
+        telling(lambda told: [told, told] if getattr(told, "kind", None) is K.CLEAR else [told]),
+        "a_call_is_placed",
+        "a call that is over has this id",
+    ),
     "snapshots lag": Defect(Lags, "a_call_is_placed", r"snapshot\('2001'\) after make_call.* says \[\], "),
     "is not linked, and never says that it is": Defect(
         NotLinkedYet, "a_call_is_placed", r"the gateway waits for a report of Link\(up=True\)"
@@ -498,6 +523,9 @@ DEFECTS = {
         ),
         "a_transfer",
         "primary='c1', secondary='c2'",
+    ),
+    "joins calls in a word of its own": Defect(
+        saying(K.TRANSFER, kind=K.HOLD), "a_transfer", "a Merge is a TRANSFER or a CONFERENCE"
     ),
     "refuses to transfer for no reason": Defect(
         RefusesForNoReason, "a_transfer_to_a_phone_that_rings", "only rings., not with Reason.GENERIC"
