@@ -254,6 +254,15 @@ class DriverContract:
         probe.heard(Merge(K.CONFERENCE, call, a, C.CONFERENCE, held, active, c))
         probe.stands(call, {a: "connected", b: "connected", c: "connected"})
 
+    def test_a_conference_goes_on_without_one_party(self, probe: Probe) -> None:
+        probe.needs("answer", "consult", "conference", "clear")
+        a, b, c = probe.lines
+        call = probe.does("conference", *_consulting(probe), a)
+        probe.told()
+        probe.does("clear", call, c)
+        probe.saw((K.CLEAR, call, c, C.NORMAL_CLEARING))
+        probe.stands(call, {a: "connected", b: "connected"})
+
     # In a single step
 
     def test_a_single_step_transfer(self, probe: Probe) -> None:
@@ -485,6 +494,24 @@ class DriverContract:
             deflect=(call, b, c),
             retrieve=(call, a),
         )
+
+    def test_a_phone_that_holds_cannot_do_what_a_talking_one_can(self, probe: Probe) -> None:
+        probe.needs("answer", "hold")
+        a, b, c = probe.lines
+        call = _talking(probe)
+        probe.does("hold", call, a)
+        probe.saw((K.HOLD, call, a, C.NORMAL))
+        probe.refuses(
+            Reason.INVALID_CONNECTION_STATE,
+            f"{a} has that call on hold",
+            answer=(call, a),
+            hold=(call, a),
+            consult=(call, a, c),
+            generate_digits=(call, a, "1"),
+            single_step_transfer=(call, a, c),
+            single_step_conference=(call, a, c),
+        )
+        probe.stands(call, {a: "hold", b: "connected"})
 
     def test_two_calls_are_not_taken_for_each_other(self, probe: Probe) -> None:
         probe.needs("answer", "consult")

@@ -289,6 +289,11 @@ class OldId(Pbx):
         return held
 
 
+class EndsForAll(Pbx):
+    async def clear(self, call: str, device: str) -> None:
+        await super().clear_call(call)
+
+
 class RefusesForNoReason(Pbx):
     async def transfer(self, held: str, active: str, device: str) -> str:
         if self._exchange.calls[active].ringing:
@@ -531,6 +536,11 @@ DEFECTS = {
         RefusesForNoReason, "a_transfer_to_a_phone_that_rings", "only rings., not with Reason.GENERIC"
     ),
     "conferences in another call": Defect(OldId, "a_conference", "is to be reported: .*call='c1'"),
+    "ends a conference with one party": Defect(
+        EndsForAll,
+        "a_conference_goes_on_without_one_party",
+        "must have {'2001': 'connected', '2002': 'connected'}",
+    ),
     "rings before it transfers": Defect(
         RingsFirst, "a_single_step_transfer", "in this order: transfer of 2001"
     ),
@@ -599,6 +609,11 @@ DEFECTS = {
         Trusting,
         "a_ringing_phone_cannot_do_what_a_talking_one_can",
         "hold.*must be refused.*and it was obeyed",
+    ),
+    "holds what it holds": Defect(
+        refusing("hold", None),
+        "a_phone_that_holds_cannot_do_what_a_talking_one_can",
+        "must be refused .*STATE .2001 has that call on hold., and it was obeyed",
     ),
     "answers what is answered": Defect(
         refusing("answer", None), "a_talking_phone_cannot_do_what_a_ringing_one_can", "answer.*it was obeyed"
