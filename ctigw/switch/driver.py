@@ -1,15 +1,29 @@
 """The seam to a PBX.  A driver obeys commands and reports what happened; it holds no policy.
 
-The contract:
+The contract (`ctigw.testing.driver_contract` has it as tests that a driver's author can run):
 
-* A command returns when the PBX has accepted it; it raises `Refused` when the PBX will not.
+* A command is a coroutine.  It returns when the PBX has accepted it; it raises `Refused` when the PBX will
+  not, and then nothing comes of it.  Anything else that it raises is a bug to the gateway.
 * What a command causes is reported later, never before the command has returned.
 * Reports come in the order in which things happened.  A snapshot tells of everything reported so far and
   of nothing that is still to be reported.
 * When the PBX is lost, `Link` down is reported and nothing more until `Link` up; what happened in between is
-  not reported: the switch takes snapshots then.
-* Call ids are the driver's own text.  The switch gives clients decimal ones, unique across drivers.
+  not reported: the switch takes snapshots then.  Meanwhile commands are refused.
+* Call ids are the driver's own text, and one that is over is not given to another call: a client or a command
+  may still be about to name it.  The switch gives clients decimal ones, unique across drivers.
+* Devices are named by the numbers of `Driver.lines`, and by numbers that can be called.
 * A driver declares a command by overriding it; the switch offers what is overridden and nothing else.
+
+Reasons of refusals.  The gateway judges by its picture before it commands; the PBX, which knows better, says:
+
+* INVALID_DEVICE_ID: no line has that number; in `Driver.make_call` INVALID_CALLING_DEVICE_ID
+* RESOURCE_OUT_OF_SERVICE: the PBX cannot be reached
+* INVALID_CONNECTION_ID: there is no such call (any more), or the device is not in it
+* INVALID_CONNECTION_STATE: the device does something else there than the command needs
+* INVALID_CALLED_DEVICE_ID: that number cannot be called (`Driver.make_call`, `Driver.consult`)
+* INVALID_DESTINATION: the same for deflecting and single steps; INVALID_DESTINATION_DEVICE_OBJECT: it is in
+  the call already; INVALID_FORWARDING_DESTINATION: calls cannot be forwarded there, or would come back
+* other reasons as they fit: DEVICE_OUT_OF_SERVICE, RESOURCE_BUSY, CONFERENCE_MEMBER_LIMIT_EXCEEDED …
 """
 
 from __future__ import annotations
@@ -136,7 +150,7 @@ class Report:
     """The PBX says that ``device`` in ``call`` went through ``kind`` (a row of the state table).
 
     ``called``: the number dialled (initiate, originate).  ``destination``: where a diverted call goes.
-    ``network``: the network interface that a call leaves by (reach network).
+    ``network``: the network interface, one of the lines, that a call leaves by (reach network).
     """
 
     kind: Kind
@@ -188,7 +202,7 @@ class Digits:
 
 @dataclass(frozen=True, slots=True)
 class DoNotDisturb:
-    """Do not disturb was switched at ``device``, by a command or at the phone itself."""
+    """Do not disturb was switched at ``device``, by a command or at the phone itself, to what it was not."""
 
     device: str
     on: bool
@@ -223,7 +237,10 @@ AnyReport = Report | Merge | CompletionFailure | Digits | DoNotDisturb | Forward
 
 @dataclass(frozen=True, slots=True)
 class Leg:
-    """One connection in a snapshot; ``state`` in the words of LocalConnectionState."""
+    """One connection in a snapshot; ``state`` in the words of LocalConnectionState.
+
+    ``calling``: the device that the call is from.  ``called``: the number that it dialled.
+    """
 
     call: str
     state: str
@@ -258,7 +275,10 @@ class Driver:
         """
 
     def stop(self) -> None:
-        """The gateway goes down: let the PBX go."""
+        """The gateway goes down: let the PBX go.  Nothing is reported from now on.
+
+        Called once, also when `start` has raised or was never called.
+        """
 
     def listen(self, report: Callable[[AnyReport], None]) -> None:
         """Send every report to ``report`` from now on."""
@@ -276,88 +296,145 @@ class Driver:
         raise NotImplementedError
 
     def linked(self) -> bool:
-        """Whether the PBX can be reached now."""
+        """Whether the PBX can be reached now.
+
+        When it cannot before `start`, the gateway refuses everything until `Link` up is reported.
+        """
         return True
 
     def kinds(self) -> frozenset[Kind]:
-        """The kinds of report that this driver may make; all of them unless it says otherwise."""
+        """The kinds of report that this driver may make; all of them unless it says otherwise.
+
+        Clients are told.  DIGITS, DO_NOT_DISTURB and FORWARDING are reported after each command that causes
+        them, or never and not in here.
+        """
         return frozenset(Kind)
 
     async def make_call(self, caller: str, called: str, *, prompt: bool) -> str:
         """Place a call, asking ``caller`` to lift the handset first when ``prompt``.  Gives the call's id.
 
-        A prompted ``caller`` is initiated until the handset is lifted, by `answer` or by hand.
+        Reports: initiate (makeCall; always when prompting), originate (newCall), and at the called number
+        deliver (newCall) or what keeps it from ringing.  A prompted ``caller`` is initiated until the handset
+        is lifted, by `answer` or by hand, and originates then.
         """
         raise _refuse()
 
     async def answer(self, call: str, device: str) -> None:
-        """Connect an alerting device, or lift the handset of a prompted one."""
+        """Connect an alerting device, or lift the handset of a prompted one.
+
+        Reports: establish (normal); originate and so on for a prompted one.
+        """
         raise _refuse()
 
     async def clear(self, call: str, device: str) -> None:
-        """Take one device out of a call."""
+        """Take one device out of a call.
+
+        Reports: clear (normalClearing), and for those who lose their call by it; a phone that rang
+        may say callCancelled.
+        """
         raise _refuse()
 
     async def clear_call(self, call: str) -> None:
-        """End a call for everybody."""
+        """End a call for everybody.
+
+        Reports: clear (normalClearing) at every party.
+        """
         raise _refuse()
 
     async def hold(self, call: str, device: str) -> None:
-        """Put the call on hold at ``device``."""
+        """Put the call on hold at ``device``.
+
+        Reports: hold (normal).
+        """
         raise _refuse()
 
     async def retrieve(self, call: str, device: str) -> None:
-        """Connect a held device again."""
+        """Connect a held device again.
+
+        Reports: retrieve (normal).
+        """
         raise _refuse()
 
     async def consult(self, call: str, device: str, called: str) -> str:
-        """Hold ``call`` at ``device`` and call ``called``.  Gives the new call's id."""
+        """Hold ``call`` at ``device`` and call ``called``.  Gives the new call's id.
+
+        Reports, all with consultation: hold; initiate, if the phone does; originate; deliver or
+        what keeps it from ringing.
+        """
         raise _refuse()
 
     async def alternate(self, held: str, active: str, device: str) -> None:
-        """Hold the active call and retrieve the held one."""
+        """Hold the active call and retrieve the held one.
+
+        Reports: hold, retrieve (alternate).
+        """
         raise _refuse()
 
     async def reconnect(self, held: str, active: str, device: str) -> None:
-        """Clear the active call and retrieve the held one."""
+        """Clear the active call and retrieve the held one.
+
+        Reports: clear (normalClearing), retrieve (normal).
+        """
         raise _refuse()
 
     async def transfer(self, held: str, active: str, device: str) -> str:
-        """Join the other parties of two calls without ``device``.  Gives the resulting call's id."""
+        """Join the other parties of two calls without ``device``.  Gives the resulting call's id.
+
+        Reports: a `Merge` (transfer).  Who is called in the active call may ring still, or the PBX
+        refuses that (INVALID_CONNECTION_STATE).
+        """
         raise _refuse()
 
     async def conference(self, held: str, active: str, device: str) -> str:
-        """Join two calls with ``device``.  Gives the resulting call's id."""
+        """Join two calls with ``device``.  Gives the resulting call's id.
+
+        Reports: a `Merge` (conference).
+        """
         raise _refuse()
 
     async def single_step_transfer(self, call: str, device: str, called: str) -> str:
         """Replace ``device`` by ``called``; should that fail, `CompletionFailure` is reported.
 
-        Gives the resulting call's id.
+        Gives the resulting call's id.  Reports: a `Merge`, deliver (both singleStepTransfer).
         """
         raise _refuse()
 
     async def single_step_conference(self, call: str, device: str, joining: str, *, listen_only: bool) -> str:
         """Add ``joining`` to a call; should that fail, `CompletionFailure` is reported.
 
-        Gives the resulting call's id.
+        Gives the resulting call's id.  Reports: a `Merge`, deliver (both singleStepConference).
         """
         raise _refuse()
 
     async def deflect(self, call: str, device: str, destination: str) -> None:
-        """Send an alerting call elsewhere."""
+        """Send an alerting call elsewhere.
+
+        Reports: divert (redirected), and at the destination deliver (redirected) or what keeps it
+        from ringing.
+        """
         raise _refuse()
 
     async def generate_digits(self, call: str, device: str, digits: str) -> None:
-        """Send DTMF digits into a call."""
+        """Send DTMF digits into a call.
+
+        Reports: `Digits`.
+        """
         raise _refuse()
 
     async def set_forwarding(self, device: str, rule: ForwardRule) -> None:
-        """Forward the calls of ``device`` as ``rule`` says, or no longer (``active`` False)."""
+        """Forward the calls of ``device`` as ``rule`` says, or no longer (``active`` False).
+
+        Reports: `Forwarded`, when that changes something.  ``rule`` replaces the line's earlier one
+        for the same case.
+        """
         raise _refuse()
 
     async def set_do_not_disturb(self, device: str, *, on: bool) -> None:
-        """Keep calls away from ``device``."""
+        """Keep calls away from ``device``.
+
+        Reports: `DoNotDisturb`, when that changes something.  A call to it fails (doNotDisturb) or
+        goes elsewhere.
+        """
         raise _refuse()
 
     async def features(self, device: str) -> LineFeatures:

@@ -159,11 +159,24 @@ class TestLinesOfOnesOwn:
         assert [phase.value for phase in ctigw.pbx.phase("101")] == ["connected"]
 
 
-def test_the_test_in_the_readme_passes_where_ctigw_is_installed(tmp_path: Path) -> None:
+def ran_from_the_readme(section: str, where: Path) -> str:
+    """What pytest says of the test in a section of the README, where ctigw is installed."""
     readme = (Path(__file__).parents[2] / "README.md").read_text()
-    found = re.search(r"## Test your own client\n.*?```python\n(.*?)```", readme, re.DOTALL)
-    assert found
-    (tmp_path / "test_my_client.py").write_text(found[1])
+    [text] = re.findall(rf"^## {section}\n(.*?)^## ", readme, re.DOTALL | re.MULTILINE)
+    blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    [test] = [block for block in blocks if "def test_" in block or "DriverContract" in block]
+    (where / "test_it.py").write_text(test)
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "error"]
-    ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert "1 passed" in ran.stdout, ran.stdout + ran.stderr
+    ran = subprocess.run(command, cwd=where, capture_output=True, text=True, check=False)
+    return ran.stdout + ran.stderr
+
+
+def test_the_test_in_the_readme_passes_where_ctigw_is_installed(tmp_path: Path) -> None:
+    said = ran_from_the_readme("Test your own client", tmp_path)
+    assert "1 passed" in said, said
+
+
+def test_the_simulated_pbx_of_the_readme_keeps_the_contract_for_drivers(tmp_path: Path) -> None:
+    said = ran_from_the_readme("Write a driver", tmp_path)
+    # What is skipped needs handsets, a link or an outside world on the bench.
+    assert re.search(r"^43 passed, 6 skipped in ", said, re.MULTILINE), said
