@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AsyncExitStack
@@ -190,7 +191,7 @@ async def start(
             port = await _listen(index, listener, factory, reactor)
             ending.push_async_callback(maybeDeferred, port.stopListening)
             addresses.append(port.getHost())
-            log.info("listening", endpoint=listener.endpoint)
+            log.info("listening", endpoint=listener.endpoint, at=_shown(port.getHost()))
         ending.callback(driver.stop)
         with _blaming("driver.settings"):
             driver.start()
@@ -250,6 +251,14 @@ def _endpoint(index: int, listener: Listener, reactor: Any) -> Any:
     describe: Any = serverFromString  # untyped in Twisted
     with _blaming(f"listeners[{index}].endpoint", Exception):  # parsers of endpoints raise what they like
         return describe(reactor, listener.endpoint)
+
+
+def _shown(address: Any) -> str:
+    """An address as clients give it; an endpoint does not say it when its port is 0: any free one."""
+    host: str | None = getattr(address, "host", None)
+    if host is None:  # a Unix socket
+        return os.fsdecode(address.name)
+    return f"[{host}]:{address.port}" if ":" in host else f"{host}:{address.port}"
 
 
 async def _listen(index: int, listener: Listener, factory: CstaFactory, reactor: Any) -> Any:

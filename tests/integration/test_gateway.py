@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 import pytest_twisted
+import structlog
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -248,6 +250,25 @@ async def test_what_cannot_be_used_is_named_by_its_key(tmp_path: Path, config: C
         await start(config, tmp_path, reactor)
     assert str(refused.value).startswith(blamed)
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "at"),
+    [
+        ("tcp:0:interface=127.0.0.1", r"127\.0\.0\.1:\d+"),
+        (r"tcp6:0:interface=\:\:1", r"\[::1\]:\d+"),
+        ("unix:{}/socket", "{}/socket"),
+    ],
+)
+@pytest_twisted.ensureDeferred
+async def test_where_it_listens_is_logged(tmp_path: Path, endpoint: str, at: str) -> None:
+    config = Config(listeners=(Listener(endpoint=endpoint.format(tmp_path)),))
+    with structlog.testing.capture_logs() as logged:
+        running = await start(config, tmp_path, reactor)
+    await running.stop()
+    said = [entry["at"] for entry in logged if entry["event"] == "listening"]
+    assert len(said) == 1
+    assert re.fullmatch(at.format(re.escape(str(tmp_path))), said[0])
 
 
 @pytest_twisted.ensureDeferred
