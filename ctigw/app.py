@@ -26,7 +26,7 @@ from ctigw.csta.system import SystemStatusValue
 from ctigw.csta.validation import validator
 from ctigw.keeping import InDatabase, Keeping
 from ctigw.net.background import spawn, within
-from ctigw.net.csta_server import CstaFactory, Serving, logging_inspector
+from ctigw.net.csta_server import CstaFactory, InHand, Serving, logging_inspector
 from ctigw.net.tls import secured
 from ctigw.patterns import matcher
 from ctigw.services.application_sessions import ApplicationSessions
@@ -64,6 +64,7 @@ class Gateway:
     calls: CallLog
     dispatcher: Dispatcher
     counters: Counter[str]
+    in_hand: InHand
 
     def gone(self, session: Session) -> None:
         """A client is gone: let go of everything that it held."""
@@ -71,6 +72,13 @@ class Gateway:
         self.applications.end(session)
         self.monitors.end(session)
         self.registrations.end(session)
+
+    async def finish(self) -> None:
+        """Take no more requests, and wait for the answers to those that came before.
+
+        The PBX is given the time for a command, since what it is told to do may be done already.
+        """
+        await self.in_hand.end(self.clock, self.config.limits.command_seconds)
 
     def shut_down(self) -> None:
         """Tell everybody who wants to know that the gateway goes down, and write what it still knows."""
@@ -106,6 +114,7 @@ class Gateway:
             certified=self._certified,
             inspect=inspect,
             counters=self.counters,
+            in_hand=self.in_hand,
         )
         return CstaFactory(serving, listener)
 
@@ -149,6 +158,7 @@ def gateway(config: Config, driver: Driver, clock: IReactorTime, keeping: Keepin
         calls=calls,
         dispatcher=dispatcher,
         counters=Counter(),
+        in_hand=InHand(),
     )
 
 
@@ -161,7 +171,8 @@ class Running:
     _ending: AsyncExitStack
 
     async def stop(self) -> None:
-        """Stop the PBX, close the listeners, tell the clients and close them, then the database."""
+        """Close the listeners, answer what was asked, let the PBX go, tell the clients and close them, then
+        the database."""
         await self._ending.aclose()
 
 
@@ -185,14 +196,15 @@ async def start(
         addresses = []
         factories = [joined.factory(listener) for listener in config.listeners]
         for factory in factories:
-            ending.callback(factory.close)
+            ending.push_async_callback(maybeDeferred, factory.close)
         ending.callback(joined.shut_down)
+        ending.callback(driver.stop)
+        ending.push_async_callback(joined.finish)
         for index, (listener, factory) in enumerate(zip(config.listeners, factories, strict=True)):
             port = await _listen(index, listener, factory, reactor)
             ending.push_async_callback(maybeDeferred, port.stopListening)
             addresses.append(port.getHost())
             log.info("listening", endpoint=listener.endpoint, at=_shown(port.getHost()))
-        ending.callback(driver.stop)
         with _blaming("driver.settings"):
             driver.start()
         return Running(joined, tuple(addresses), ending.pop_all())
