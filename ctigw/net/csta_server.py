@@ -184,9 +184,8 @@ class CstaConnection(Protocol):
         name = self._transport.getPeerCertificate().get_subject().CN or ""
         rights = self._serving.certified(name)
         if rights is None:
-            log.warning("certificate of nobody, closing", peer=self._session.peer, name=name)
-            self._transport.loseConnection()
-            return
+            log.warning("certificate of nobody", peer=self._session.peer, name=name)
+            return  # it is told with each request, and may log in
         self._session.listener_rights = self._session.rights = rights
 
     def dataReceived(self, data: bytes) -> None:
