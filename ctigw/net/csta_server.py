@@ -164,6 +164,7 @@ class CstaConnection(Protocol):
         # The greeting and the first answer go by themselves: clients take one recv for one frame there.
         self._alone = 1 + listener.greet
         self._paused = self._flushing = self._lost = self._reading = self._closing = False
+        self._apart = False
         # The namespace of the last request: what the gateway says of its own accord comes in it.
         self._told_in = ED3
 
@@ -366,19 +367,32 @@ class CstaConnection(Protocol):
         self._flush()
 
     def _flush(self) -> None:
-        while self._queue and not (self._paused or self._lost):
+        while self._queue and not (self._paused or self._lost or self._apart):
             alone = bool(self._alone or self._listener.one_frame_per_segment)
             self._alone = max(0, self._alone - 1)
             self._write(1 if alone else WRITE)
-            if alone and self._queue:
-                self._flush_soon()  # Twisted joins the writes of a turn: the next frame takes the next one
-                return
+            if alone:
+                self._keep_apart()
         if self._queue or self._paused or self._lost:
             return
         if self._closing:
             self._transport.loseConnection()
         elif self._full is not None:
             self._reads_again()
+
+    def _keep_apart(self) -> None:
+        """Write nothing more until Twisted has sent what is written.
+
+        It joins the writes of a turn.  What is written while something is read leaves in the turn after that,
+        behind its timers: so the next frame has to wait for two.
+        """
+        self._apart = True
+        clock = self._serving.clock
+        clock.callLater(0, lambda: clock.callLater(0, self._is_apart))
+
+    def _is_apart(self) -> None:
+        self._apart = False
+        self._flush()
 
     def _write(self, size: int) -> None:
         """Hand over frames: at least one, and more while they are fewer than ``size`` bytes."""

@@ -15,7 +15,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from twisted.internet import reactor
+from twisted.internet import reactor, tcp
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import deferLater
 
@@ -23,6 +23,7 @@ from ctigw.app import Running, start
 from ctigw.config import Config, ConfigError, DriverSettings, Listener, Store
 from ctigw.csta.call_control import AnswerCall, ClearConnection, MakeCall
 from ctigw.csta.events import ConnectionClearedEvent, DeliveredEvent, EstablishedEvent
+from ctigw.csta.frame import FrameReader
 from ctigw.csta.monitoring import MonitorObject, MonitorStart, MonitorStop
 from ctigw.csta.system import RequestSystemStatus, SystemStatusValue
 from ctigw.csta.types import ConnectionID
@@ -195,6 +196,31 @@ async def test_tls_is_a_word_in_the_endpoint(tmp_path: Path) -> None:
     finally:
         await running.stop()
         await turns(5)
+
+
+@pytest.mark.parametrize(("one_by_one", "frames"), [(False, [1, 4]), (True, [1, 1, 1, 1, 1])])
+@pytest_twisted.ensureDeferred
+async def test_frames_that_go_by_themselves_have_a_send_each(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, one_by_one: bool, frames: list[int]
+) -> None:
+    sent: list[bytes] = []
+    send = tcp.Connection.writeSomeData
+
+    def recorded(self: tcp.Connection, data: bytes) -> Any:
+        sent.append(bytes(data))
+        return send(self, data)
+
+    monkeypatch.setattr(tcp.Connection, "writeSomeData", recorded)
+    listener = Listener(endpoint="tcp:0:interface=127.0.0.1", one_frame_per_segment=one_by_one)
+    running = await start(Config(listeners=(listener,)), tmp_path, reactor)
+    client = await client_of(running)
+    asked = [client.request(RequestSystemStatus()) for _ in range(5)]
+    await gatherResults([Deferred.fromCoroutine(request) for request in asked])
+    await client.close()
+    await running.stop()
+    await turns(2)
+    answers = [list(FrameReader().feed(data)) for data in sent if b"StatusResponse" in data]
+    assert [len(answer) for answer in answers] == frames
 
 
 @pytest_twisted.ensureDeferred

@@ -157,6 +157,7 @@ def test_an_answer_comes_before_its_events_in_one_write_a_turn() -> None:
     bench = Bench()
     client = bench.client()
     client.send(MONITOR.format(2001))
+    bench.turn()
     client.writes.clear()
     client.send(MAKE_CALL.format(2001, 2002), first_id=2)
     assert len(client.writes) == 1
@@ -393,6 +394,7 @@ def test_a_factory_that_closes_sends_what_there_is_to_send() -> None:
     client = bench.client()
     client.send(STATUS, STATUS)
     bench.factory.close()
+    bench.turn()
     assert len(client.frames()) == 2
     assert client.transport.disconnecting
 
