@@ -15,6 +15,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from msgspec.structs import replace
 from twisted.internet import reactor, tcp
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import deferLater
@@ -255,6 +256,14 @@ async def test_clients_are_told_goodbye_when_the_gateway_stops(tmp_path: Path) -
         (
             Config(listeners=(Listener(endpoint=f"ssl:0:privateKey={__file__}:interface=127.0.0.1"),)),
             "listeners[0].endpoint: [('",
+        ),
+        (
+            Config(listeners=(replace(ANYWHERE.listeners[0], tls_certificate="/no.pem", tls_key="/no.pem"),)),
+            "listeners[0].tls_certificate: /no.pem: No such file or directory",
+        ),
+        (
+            Config(listeners=(replace(ANYWHERE.listeners[0], tls_certificate=__file__, tls_key=__file__),)),
+            f"listeners[0].tls_certificate: {__file__}: not what it should be (PEM)",
         ),
         (Config(driver=DriverSettings(module="no.such")), "driver.module: No module named 'no'"),
         (Config(driver=DriverSettings(module="ctigw.errors")), "driver.module: module 'ctigw.errors' has no"),
