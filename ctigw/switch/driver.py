@@ -258,7 +258,7 @@ class Driver:
         """
 
     def stop(self) -> None:
-        """The gateway goes down: let the PBX go."""
+        """The gateway goes down, or could not come up: let the PBX go, if there is one to let go."""
 
     def listen(self, report: Callable[[AnyReport], None]) -> None:
         """Send every report to ``report`` from now on."""
