@@ -2,13 +2,16 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup run test lint lock
+.PHONY: setup run test bench lint lock
 setup: .venv/.ready
 run: setup
 	@$(BIN)/ctigw demo
 test: setup
 	@tests/system-packages
 	@$(BIN)/python -m pytest
+bench: setup
+	$(BIN)/python -m benchmarks.slow_client
+	$(BIN)/python -m benchmarks.memory
 lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AsyncExitStack
@@ -25,7 +26,7 @@ from ctigw.csta.system import SystemStatusValue
 from ctigw.csta.validation import validator
 from ctigw.keeping import InDatabase, Keeping
 from ctigw.net.background import spawn, within
-from ctigw.net.csta_server import CstaFactory, Serving, logging_inspector
+from ctigw.net.csta_server import CstaFactory, InHand, Serving, logging_inspector
 from ctigw.net.figures import Figures
 from ctigw.net.tls import secured
 from ctigw.patterns import matcher
@@ -64,6 +65,7 @@ class Gateway:
     calls: CallLog
     dispatcher: Dispatcher
     counters: Counter[str]
+    in_hand: InHand
     factories: list[CstaFactory] = field(default_factory=list)
 
     def figures(self) -> dict[str, int]:
@@ -83,6 +85,13 @@ class Gateway:
         self.applications.end(session)
         self.monitors.end(session)
         self.registrations.end(session)
+
+    async def finish(self) -> None:
+        """Take no more requests, and wait for the answers to those that came before.
+
+        The PBX is given the time for a command, since what it is told to do may be done already.
+        """
+        await self.in_hand.end(self.clock, self.config.limits.command_seconds)
 
     def shut_down(self) -> None:
         """Tell everybody who wants to know that the gateway goes down, and write what it still knows."""
@@ -118,6 +127,7 @@ class Gateway:
             certified=self._certified,
             inspect=inspect,
             counters=self.counters,
+            in_hand=self.in_hand,
         )
         factory = CstaFactory(serving, listener)
         self.factories.append(factory)
@@ -164,6 +174,7 @@ def gateway(config: Config, driver: Driver, clock: IReactorTime, keeping: Keepin
         calls=calls,
         dispatcher=dispatcher,
         counters=counters,
+        in_hand=InHand(),
     )
 
 
@@ -176,7 +187,8 @@ class Running:
     _ending: AsyncExitStack
 
     async def stop(self) -> None:
-        """Stop the PBX, close the listeners, tell the clients and close them, then the database."""
+        """Close the listeners, answer what was asked, let the PBX go, tell the clients and close them, then
+        the database."""
         await self._ending.aclose()
 
 
@@ -200,16 +212,17 @@ async def start(
         addresses = []
         factories = [joined.factory(listener) for listener in config.listeners]
         for factory in factories:
-            ending.callback(factory.close)
+            ending.push_async_callback(maybeDeferred, factory.close)
         ending.callback(joined.shut_down)
         figures = Figures(reactor, config.log.figures_seconds, joined.figures)
         ending.callback(figures.stop)
+        ending.callback(driver.stop)
+        ending.push_async_callback(joined.finish)
         for index, (listener, factory) in enumerate(zip(config.listeners, factories, strict=True)):
             port = await _listen(index, listener, factory, reactor)
             ending.push_async_callback(maybeDeferred, port.stopListening)
             addresses.append(port.getHost())
-            log.info("listening", endpoint=listener.endpoint)
-        ending.callback(driver.stop)
+            log.info("listening", endpoint=listener.endpoint, at=_shown(port.getHost()))
         with _blaming("driver.settings"):
             driver.start()
         return Running(joined, tuple(addresses), ending.pop_all())
@@ -268,6 +281,14 @@ def _endpoint(index: int, listener: Listener, reactor: Any) -> Any:
     describe: Any = serverFromString  # untyped in Twisted
     with _blaming(f"listeners[{index}].endpoint", Exception):  # parsers of endpoints raise what they like
         return describe(reactor, listener.endpoint)
+
+
+def _shown(address: Any) -> str:
+    """An address as clients give it; an endpoint does not say it when its port is 0: any free one."""
+    host: str | None = getattr(address, "host", None)
+    if host is None:  # a Unix socket
+        return os.fsdecode(address.name)
+    return f"[{host}]:{address.port}" if ":" in host else f"{host}:{address.port}"
 
 
 async def _listen(index: int, listener: Listener, factory: CstaFactory, reactor: Any) -> Any:

@@ -48,7 +48,37 @@ from ctigw.services.session import EVERYTHING, Rights, Session
 # Bytes handed to the transport in one go.  It asks for a pause when its own buffer is as full: what waits,
 # waits in the queue, where it is counted.
 WRITE = 1 << 16
+# Seconds that clients have to take what they were sent before the gateway ended.
+GOODBYE = 1.0
 log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class InHand:
+    """The requests of all clients that are not answered yet.  Once they are `ending`, no more are taken."""
+
+    count: int = 0
+    ending: Deferred[None] | None = None
+
+    def answered(self) -> None:
+        """One less."""
+        self.count -= 1
+        if self.ending is not None and not self.count and not self.ending.called:
+            self.ending.callback(None)
+
+    def end(self, clock: IReactorTime, seconds: float) -> Deferred[None]:
+        """Take no more; fires when all are answered, or after ``seconds``."""
+        self.ending = _bounded(clock, seconds)
+        if not self.count:
+            self.ending.callback(None)
+        return self.ending
+
+
+def _bounded(clock: IReactorTime, seconds: float) -> Deferred[None]:
+    """Something that somebody waits for, for so long at most."""
+    waiting: Deferred[None] = Deferred()
+    waiting.addTimeout(seconds, clock, lambda _result, _seconds: None)
+    return waiting
 
 
 @dataclass(slots=True)
@@ -58,6 +88,7 @@ class Serving:
     ``status`` tells how the gateway is, for greetings; ``ended`` is told of each session that is over.
     ``rights``: those of a client that has not said who it is; None: it must.
     ``certified`` gives the rights of a client whose certificate names it so; None: nobody is called that.
+    ``in_hand`` is shared by all listeners.
     """
 
     dispatcher: Dispatcher
@@ -69,6 +100,7 @@ class Serving:
     certified: Callable[[str], Rights | None] = lambda _name: None
     inspect: Inspect | None = None
     counters: Counter[str] = field(default_factory=Counter)
+    in_hand: InHand = field(default_factory=InHand)
 
 
 def logging_inspector(why_not: Callable[[bytes], str | None], *, reject: bool) -> Inspect:
@@ -136,7 +168,8 @@ class CstaConnection(Protocol):
         self._rate = Rate(serving.limits.requests_per_second, serving.clock.seconds)
         # The greeting and the first answer go by themselves: clients take one recv for one frame there.
         self._alone = 1 + listener.greet
-        self._paused = self._flushing = self._lost = self._reading = False
+        self._paused = self._flushing = self._lost = self._reading = self._closing = False
+        self._apart = False
         # The namespace of the last request: what the gateway says of its own accord comes in it.
         self._told_in = ED3
 
@@ -158,9 +191,8 @@ class CstaConnection(Protocol):
         name = self._transport.getPeerCertificate().get_subject().CN or ""
         rights = self._serving.certified(name)
         if rights is None:
-            log.warning("certificate of nobody, closing", peer=self._session.peer, name=name)
-            self._transport.loseConnection()
-            return
+            log.warning("certificate of nobody", peer=self._session.peer, name=name)
+            return  # it is told with each request, and may log in
         self._session.listener_rights = self._session.rights = rights
 
     def dataReceived(self, data: bytes) -> None:
@@ -187,8 +219,14 @@ class CstaConnection(Protocol):
 
     def close(self) -> None:
         """Close the connection, once what it has been sent is out."""
+        self._closing = True
         self._flush()
-        self._transport.loseConnection()
+        if self._paused:  # the transport asks for the rest before it closes
+            self._transport.loseConnection()
+
+    def abort(self) -> None:
+        """Close the connection at once."""
+        self._transport.abortConnection()
 
     # IPushProducer: the transport says when its peer reads too slowly
 
@@ -225,6 +263,7 @@ class CstaConnection(Protocol):
             self._respond(request.invoke_id, error_code(why_not), request.namespace)
             return
         self._serving_now += 1
+        self._serving.in_hand.count += 1
         work = self._serving.dispatcher.serve(self._session, request.message, request.namespace)
         answered = Deferred.fromCoroutine(work)
         answered.addCallback(self._answer, request)
@@ -232,6 +271,8 @@ class CstaConnection(Protocol):
 
     def _too_much(self) -> Reason | None:
         """Why another request of this client is not served now."""
+        if self._serving.in_hand.ending is not None:
+            return Reason.RESOURCE_OUT_OF_SERVICE
         if self._serving_now >= self._serving.limits.requests_in_hand:
             return Reason.OUTSTANDING_REQUEST_LIMIT_EXCEEDED
         return None if self._rate.allows() else Reason.PERFORMANCE_LIMIT_EXCEEDED
@@ -239,9 +280,12 @@ class CstaConnection(Protocol):
     def _answer(self, response: object, request: Request) -> None:
         self._serving_now -= 1
         reply = response if isinstance(response, Reply) else Reply(response, ())
-        self._respond(request.invoke_id, reply.response, request.namespace)
-        for message in reply.followed_by:
-            self._tell(message, request.namespace)
+        try:
+            self._respond(request.invoke_id, reply.response, request.namespace)
+            for message in reply.followed_by:
+                self._tell(message, request.namespace)
+        finally:
+            self._serving.in_hand.answered()
 
     def _crashed(self, failure: Failure) -> None:
         """An answer that could not be encoded or written: a bug, and this connection's alone."""
@@ -329,15 +373,32 @@ class CstaConnection(Protocol):
         self._flush()
 
     def _flush(self) -> None:
-        while self._queue and not (self._paused or self._lost):
+        while self._queue and not (self._paused or self._lost or self._apart):
             alone = bool(self._alone or self._listener.one_frame_per_segment)
             self._alone = max(0, self._alone - 1)
             self._write(1 if alone else WRITE)
-            if alone and self._queue:
-                self._flush_soon()  # Twisted joins the writes of a turn: the next frame takes the next one
-                return
-        if self._full is not None and not (self._queue or self._paused or self._lost):
+            if alone:
+                self._keep_apart()
+        if self._queue or self._paused or self._lost:
+            return
+        if self._closing:
+            self._transport.loseConnection()
+        elif self._full is not None:
             self._reads_again()
+
+    def _keep_apart(self) -> None:
+        """Write nothing more until Twisted has sent what is written.
+
+        It joins the writes of a turn.  What is written while something is read leaves in the turn after that,
+        behind its timers: so the next frame has to wait for two.
+        """
+        self._apart = True
+        clock = self._serving.clock
+        clock.callLater(0, lambda: clock.callLater(0, self._is_apart))
+
+    def _is_apart(self) -> None:
+        self._apart = False
+        self._flush()
 
     def _write(self, size: int) -> None:
         """Hand over frames: at least one, and more while they are fewer than ``size`` bytes."""
@@ -365,6 +426,7 @@ class CstaFactory(Factory):
         self._serving, self._listener = serving, listener
         self._networks = [ipaddress.ip_network(network) for network in listener.networks]
         self._open: set[CstaConnection] = set()
+        self._closed: Deferred[None] | None = None
 
     @property
     def connections(self) -> int:
@@ -382,14 +444,30 @@ class CstaFactory(Factory):
             log.warning("too many connections, closing", peer=host)
             self._serving.counters["connections refused"] += 1
             return None
-        connection = CstaConnection(self._serving, self._listener, host, self._open.discard)
+        connection = CstaConnection(self._serving, self._listener, host, self._gone)
         self._open.add(connection)
         return connection
 
-    def close(self) -> None:
-        """Close every connection, once what it has been sent is out."""
+    def _gone(self, connection: CstaConnection) -> None:
+        self._open.discard(connection)
+        if self._closed is not None and not self._open and not self._closed.called:
+            self._closed.callback(None)
+
+    def close(self) -> Deferred[None]:
+        """Close every connection, once what it has been sent is out; fires when that is done.
+
+        Who does not take it in time is closed all the same.
+        """
+        self._closed = _bounded(self._serving.clock, GOODBYE)
         for connection in tuple(self._open):
             connection.close()
+        if not self._open and not self._closed.called:
+            self._closed.callback(None)
+        return self._closed.addCallback(self._abort)
+
+    def _abort(self, _none: None) -> None:
+        for connection in tuple(self._open):
+            connection.abort()
 
     def _allowed(self, host: str) -> bool:
         address = ipaddress.ip_address(host)

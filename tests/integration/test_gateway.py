@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,11 +10,13 @@ from typing import Any
 
 import pytest
 import pytest_twisted
+import structlog
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from twisted.internet import reactor
+from msgspec.structs import replace
+from twisted.internet import reactor, tcp
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import deferLater
 
@@ -21,6 +24,7 @@ from ctigw.app import Running, start
 from ctigw.config import Config, ConfigError, DriverSettings, Listener, Store
 from ctigw.csta.call_control import AnswerCall, ClearConnection, MakeCall
 from ctigw.csta.events import ConnectionClearedEvent, DeliveredEvent, EstablishedEvent
+from ctigw.csta.frame import FrameReader
 from ctigw.csta.monitoring import MonitorObject, MonitorStart, MonitorStop
 from ctigw.csta.system import RequestSystemStatus, SystemStatusValue
 from ctigw.csta.types import ConnectionID
@@ -195,6 +199,31 @@ async def test_tls_is_a_word_in_the_endpoint(tmp_path: Path) -> None:
         await turns(5)
 
 
+@pytest.mark.parametrize(("one_by_one", "frames"), [(False, [1, 4]), (True, [1, 1, 1, 1, 1])])
+@pytest_twisted.ensureDeferred
+async def test_frames_that_go_by_themselves_have_a_send_each(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, one_by_one: bool, frames: list[int]
+) -> None:
+    sent: list[bytes] = []
+    send = tcp.Connection.writeSomeData
+
+    def recorded(self: tcp.Connection, data: bytes) -> Any:
+        sent.append(bytes(data))
+        return send(self, data)
+
+    monkeypatch.setattr(tcp.Connection, "writeSomeData", recorded)
+    listener = Listener(endpoint="tcp:0:interface=127.0.0.1", one_frame_per_segment=one_by_one)
+    running = await start(Config(listeners=(listener,)), tmp_path, reactor)
+    client = await client_of(running)
+    asked = [client.request(RequestSystemStatus()) for _ in range(5)]
+    await gatherResults([Deferred.fromCoroutine(request) for request in asked])
+    await client.close()
+    await running.stop()
+    await turns(2)
+    answers = [list(FrameReader().feed(data)) for data in sent if b"StatusResponse" in data]
+    assert [len(answer) for answer in answers] == frames
+
+
 @pytest_twisted.ensureDeferred
 async def test_settings_outlive_the_gateway(tmp_path: Path) -> None:
     for expected in (False, True):
@@ -228,6 +257,14 @@ async def test_clients_are_told_goodbye_when_the_gateway_stops(tmp_path: Path) -
             Config(listeners=(Listener(endpoint=f"ssl:0:privateKey={__file__}:interface=127.0.0.1"),)),
             "listeners[0].endpoint: [('",
         ),
+        (
+            Config(listeners=(replace(ANYWHERE.listeners[0], tls_certificate="/no.pem", tls_key="/no.pem"),)),
+            "listeners[0].tls_certificate: /no.pem: No such file or directory",
+        ),
+        (
+            Config(listeners=(replace(ANYWHERE.listeners[0], tls_certificate=__file__, tls_key=__file__),)),
+            f"listeners[0].tls_certificate: {__file__}: not what it should be (PEM)",
+        ),
         (Config(driver=DriverSettings(module="no.such")), "driver.module: No module named 'no'"),
         (Config(driver=DriverSettings(module="ctigw.errors")), "driver.module: module 'ctigw.errors' has no"),
         (
@@ -248,6 +285,25 @@ async def test_what_cannot_be_used_is_named_by_its_key(tmp_path: Path, config: C
         await start(config, tmp_path, reactor)
     assert str(refused.value).startswith(blamed)
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "at"),
+    [
+        ("tcp:0:interface=127.0.0.1", r"127\.0\.0\.1:\d+"),
+        (r"tcp6:0:interface=\:\:1", r"\[::1\]:\d+"),
+        ("unix:{}/socket", "{}/socket"),
+    ],
+)
+@pytest_twisted.ensureDeferred
+async def test_where_it_listens_is_logged(tmp_path: Path, endpoint: str, at: str) -> None:
+    config = Config(listeners=(Listener(endpoint=endpoint.format(tmp_path)),))
+    with structlog.testing.capture_logs() as logged:
+        running = await start(config, tmp_path, reactor)
+    await running.stop()
+    said = [entry["at"] for entry in logged if entry["event"] == "listening"]
+    assert len(said) == 1
+    assert re.fullmatch(at.format(re.escape(str(tmp_path))), said[0])
 
 
 @pytest_twisted.ensureDeferred

@@ -215,11 +215,15 @@ def test_a_certificate_names_an_application(name: str, welcome: bool) -> None:
     listener = Listener(authentication="certificate")
     bench = Bench(listener, WALLBOARD)
     client = Client(bench.gate, bench.clock, listener)
-    client.connection.transport = Certified(name)  # as TLS has it after the handshake
+    client.transport = client.connection.transport = Certified(name)  # as TLS has it after the handshake
     client.connection.handshakeCompleted()
     rights = client.connection._session.rights
     assert (rights.name if rights else None) == ("wallboard" if welcome else None)
-    assert client.connection.transport.disconnecting is not welcome
+    assert not client.transport.disconnecting
+    assert client.refusal(MONITOR.format(2001)) == ("" if welcome else "security/generic")
+    if not welcome:
+        client.ask(START.format("alice", "wonder"))
+        assert client.refusal(MONITOR.format(2001)) == ""
 
 
 # The audit

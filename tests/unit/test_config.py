@@ -6,6 +6,9 @@ import pytest
 
 from ctigw.config import Config, ConfigError, Listener, load, parse
 
+TLS = "tls_certificate = 'c.pem'\ntls_key = 'k.pem'"
+CLIENT_CA = "tls_client_ca = 'ca.pem'"
+
 
 def test_nothing_set_is_the_default() -> None:
     assert parse("") == Config()
@@ -53,6 +56,28 @@ def test_what_is_set_is_set() -> None:
             "listeners[0].networks: '10.0.0.0/99' does not appear to be",
         ),
         ("[[listeners]]\nnetworks = ['10.0.0.1/8']", "listeners[0].networks: 10.0.0.1/8 has host bits set"),
+        ("application = [{ name = '' }]", "application[0].name: Expected `str` of length >= 1"),
+        ("application = [{ name = 'a', monitor = ['2*1'] }]", "application[0]: "),
+        (
+            "[[listeners]]\napplication = 'wallboard'",
+            "listeners[0].application: no [[application]] is called",
+        ),
+        ("[[listeners]]\ntls_certificate = 'c.pem'", "listeners[0].tls_certificate: needs tls_key as well"),
+        ("[[listeners]]\ntls_key = 'k.pem'", "listeners[0].tls_certificate: needs tls_key as well"),
+        (
+            f"[[listeners]]\nendpoint = 'ssl:1:interface=127.0.0.1'\n{TLS}",
+            'listeners[0].tls_certificate: needs a "tcp:" endpoint',
+        ),
+        ("[[listeners]]\nauthentication = 'certificate'", 'listeners[0].authentication: "certificate" needs'),
+        (
+            f"[[listeners]]\n{TLS}\nauthentication = 'certificate'",
+            'listeners[0].authentication: "certificate" needs',
+        ),
+        (f"[[listeners]]\n{TLS}\n{CLIENT_CA}", 'listeners[0].authentication: "certificate" needs'),
+        (
+            f"[[listeners]]\n{CLIENT_CA}\nauthentication = 'certificate'",
+            'listeners[0].authentication: "certificate" needs',
+        ),
         ("[[listeners]]\n[[listeners]]\nendpoint = 'tcp:1'", 'listeners[1].authentication: "none"'),
     ],
 )
@@ -61,6 +86,19 @@ def test_what_is_wrong_is_named_by_file_and_key(text: str, why: str) -> None:
         parse(text, "my.toml")
     assert str(wrong.value).startswith(f"my.toml: {why}")
     assert "\n" not in str(wrong.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"[[listeners]]\n{TLS}",
+        f"[[listeners]]\n{TLS}\n{CLIENT_CA}\nauthentication = 'certificate'",
+        f"[[listeners]]\nendpoint = 'tcp:1'\n{TLS}\n{CLIENT_CA}\nauthentication = 'certificate'",
+        "[[listeners]]\napplication = 'wallboard'\n[[application]]\nname = 'wallboard'\nmonitor = ['20*']",
+    ],
+)
+def test_what_belongs_together_can_be_used(text: str) -> None:
+    assert len(parse(text).listeners) == 1
 
 
 @pytest.mark.parametrize(

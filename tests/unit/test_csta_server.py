@@ -8,15 +8,17 @@ from typing import Any
 import pytest
 import structlog
 from twisted.internet.address import IPv4Address, IPv6Address
+from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 
 from ctigw.app import Gateway, gateway
 from ctigw.config import Config, Limits, Listener
+from ctigw.csta.association import SERVER_IDS
 from ctigw.csta.frame import Frame, FrameReader
-from ctigw.csta.system import RequestSystemStatus
+from ctigw.csta.system import RequestSystemStatus, SystemStatusValue
 from ctigw.csta.types import csta
-from ctigw.net.csta_server import CstaConnection, CstaFactory
+from ctigw.net.csta_server import GOODBYE, CstaConnection, CstaFactory
 from simulators.pbx import Pbx
 
 STATUS = "<RequestSystemStatus/>"
@@ -155,6 +157,7 @@ def test_an_answer_comes_before_its_events_in_one_write_a_turn() -> None:
     bench = Bench()
     client = bench.client()
     client.send(MONITOR.format(2001))
+    bench.turn()
     client.writes.clear()
     client.send(MAKE_CALL.format(2001, 2002), first_id=2)
     assert len(client.writes) == 1
@@ -324,6 +327,25 @@ def test_a_pbx_that_does_not_answer_costs_five_seconds_and_no_call() -> None:
     assert client.names()[2:] == ["ServiceInitiatedEvent", "OriginatedEvent", "DeliveredEvent"]
 
 
+def test_a_client_that_answers_nothing_is_told_all_the_same() -> None:
+    bench = Bench()
+    client = bench.client()
+    client.send(
+        "<SystemRegister><requestTypes><systemStatus>true</systemStatus></requestTypes></SystemRegister>"
+    )
+    for _ in range(len(SERVER_IDS) + 2):
+        bench.gateway.registrations.tell(SystemStatusValue.ENABLED)
+    bench.turn()
+    told = [frame.invoke_id for frame in client.frames()[1:]]
+    assert told == [*SERVER_IDS, *SERVER_IDS[:2]]
+    assert bench.gateway.counters["requests never answered"] == 2
+    client.send("<SystemStatusResponse/>", first_id=9500)  # which frees one
+    bench.gateway.registrations.tell(SystemStatusValue.DISABLED)
+    bench.turn()
+    assert client.frames()[-1].invoke_id == 9500
+    assert bench.gateway.counters["requests never answered"] == 2
+
+
 def test_connections_are_bounded() -> None:
     bench = Bench(connections=2)
     one, _two = bench.client(), bench.client()
@@ -372,8 +394,100 @@ def test_a_factory_that_closes_sends_what_there_is_to_send() -> None:
     client = bench.client()
     client.send(STATUS, STATUS)
     bench.factory.close()
+    bench.turn()
     assert len(client.frames()) == 2
     assert client.transport.disconnecting
+
+
+def test_a_factory_that_closes_sends_every_frame_by_itself_where_that_is_set() -> None:
+    bench = Bench(Listener(one_frame_per_segment=True))
+    client = bench.client()
+    client.send(*[STATUS] * 5)
+    bench.factory.close()
+    assert not client.transport.disconnecting
+    bench.turn()
+    assert [len(list(FrameReader().feed(data))) for data in client.writes] == [1] * 5
+    assert client.transport.disconnecting
+
+
+def test_who_does_not_take_what_was_sent_before_the_end_is_closed_all_the_same() -> None:
+    bench = Bench()
+    client, slow = bench.client(), bench.client()
+    slow.connection.pauseProducing()
+    slow.send(STATUS)
+    closed = bench.factory.close()
+    client.lose()
+    bench.clock.advance(GOODBYE - 0.1)
+    assert (closed.called, slow.transport.disconnected) == (False, False)
+    slow.connection.resumeProducing()  # late, and in time
+    bench.turn()
+    assert slow.names() == ["RequestSystemStatusResponse"]
+    bench.clock.advance(0.1)
+    assert closed.called
+    assert (client.transport.disconnected, slow.transport.disconnected) == (False, True)
+
+
+def test_a_factory_has_closed_when_its_last_client_is_gone() -> None:
+    bench = Bench()
+    client = bench.client()
+    closed = bench.factory.close()
+    assert not closed.called
+    client.lose()
+    assert closed.called
+    assert bench.factory.close().called  # nobody is there
+    assert bench.clock.getDelayedCalls() == []
+
+
+# The end of the gateway
+
+
+def finishing(bench: Bench) -> Deferred[None]:
+    return Deferred.fromCoroutine(bench.gateway.finish())
+
+
+def test_requests_in_hand_are_answered_at_the_end_and_no_more_are_taken() -> None:
+    bench = Bench()
+    client, other = bench.client(), bench.client()
+    client.send(MAKE_CALL.format(2012, 2001))  # which takes three seconds
+    finished = finishing(bench)
+    other.send(STATUS)
+    assert b"<systemResourceAvailibility>resourceOutOfService<" in other.frames()[0].body
+    bench.clock.advance(2)
+    assert (client.names(), finished.called) == ([], False)
+    bench.clock.advance(1)
+    assert (client.names(), finished.called) == (["MakeCallResponse"], True)
+
+
+def test_nothing_in_hand_needs_no_time() -> None:
+    bench = Bench()
+    bench.client().send(STATUS)
+    assert finishing(bench).called
+    assert [call for call in bench.clock.getDelayedCalls() if call.getTime() > 0] == []
+
+
+def test_the_end_waits_as_long_as_a_command_may_take_and_no_longer() -> None:
+    bench = Bench(command_seconds=2.0)
+
+    async def for_ever(*_: object) -> object:
+        return await Deferred()
+
+    bench.gateway.dispatcher.serve_with({RequestSystemStatus: for_ever})
+    bench.client().send(STATUS)
+    finished = finishing(bench)
+    bench.clock.advance(1.9)
+    assert not finished.called
+    bench.clock.advance(0.1)
+    assert finished.called
+
+
+def test_who_is_gone_keeps_nobody_waiting_for_its_answer() -> None:
+    bench = Bench()
+    client = bench.client()
+    client.send(MAKE_CALL.format(2012, 2001))
+    client.lose()
+    finished = finishing(bench)
+    bench.clock.advance(3)
+    assert finished.called
 
 
 # Judging requests by the schema
