@@ -356,6 +356,7 @@ class CstaConnection(Protocol):
     def _reads_again(self) -> None:
         """Everything is out: read from the client again, and tell it what it has missed."""
         assert self._full is not None
+        log.info("client reads again", peer=self._session.peer, dropped=self._dropped)
         self._full.cancel()
         self._full = None
         self._transport.resumeProducing()
