@@ -28,7 +28,7 @@ from ctigw.csta.events import ConnectionClearedEvent, DeliveredEvent, Establishe
 from ctigw.csta.monitoring import MonitorObject, MonitorStart
 from ctigw.csta.system import RequestSystemStatus
 from ctigw.csta.types import ConnectionID, CSTAErrorCode
-from ctigw.net.csta_server import WRITE
+from ctigw.net.csta_connection import WRITE
 from tests.processes import LISTENER, PATIENCE, Client, Gateway, gateway
 
 ROUNDS = 6

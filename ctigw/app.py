@@ -26,8 +26,9 @@ from ctigw.csta.system import SystemStatusValue
 from ctigw.csta.validation import validator
 from ctigw.keeping import InDatabase, Keeping
 from ctigw.net.background import spawn, within
-from ctigw.net.csta_server import CstaFactory, InHand, Serving, logging_inspector
+from ctigw.net.csta_server import CstaFactory
 from ctigw.net.figures import Figures
+from ctigw.net.serving import InHand, Serving, logging_inspector
 from ctigw.net.tls import secured
 from ctigw.patterns import matcher
 from ctigw.services.application_sessions import ApplicationSessions

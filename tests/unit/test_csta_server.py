@@ -18,7 +18,8 @@ from ctigw.csta.association import SERVER_IDS
 from ctigw.csta.frame import Frame, FrameReader
 from ctigw.csta.system import RequestSystemStatus, SystemStatusValue
 from ctigw.csta.types import csta
-from ctigw.net.csta_server import GOODBYE, CstaConnection, CstaFactory
+from ctigw.net.csta_connection import CstaConnection
+from ctigw.net.csta_server import GOODBYE, CstaFactory
 from simulators.pbx import Pbx
 
 STATUS = "<RequestSystemStatus/>"

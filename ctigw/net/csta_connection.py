@@ -1,0 +1,318 @@
+"""One client's connection over TCP: where the gateway's bytes meet Twisted.
+
+A connection is a skin over a sans-IO `Association`: what arrives goes through it to the dispatcher, and
+what it has gathered to send leaves in one write a turn.  Answers are written in the turn in which the PBX
+accepts the command and drivers report in a later one, so an answer always precedes the events it causes.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall, IHandshakeListener, IPushProducer, ITCPTransport
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from ctigw.config import Listener
+from ctigw.csta.association import SERVER_IDS, Association, Event, Incoming, Request, Unreadable
+from ctigw.csta.device_id import shown_as
+from ctigw.csta.frame import FrameError, FrameTooLongError
+from ctigw.csta.system import SystemStatus, SystemStatusValue
+from ctigw.csta.types import ED3, answer_namespace, error_code
+from ctigw.errors import Reason
+from ctigw.net.serving import Rate, Serving
+from ctigw.services.dispatcher import Reply
+from ctigw.services.session import Session
+
+# Bytes handed to the transport in one go.  It asks for a pause when its own buffer is as full: what waits,
+# waits in the queue, where it is counted.
+WRITE = 1 << 16
+log = structlog.get_logger(__name__)
+
+
+@implementer(IPushProducer, IHandshakeListener)
+class CstaConnection(Protocol):
+    """One client's connection."""
+
+    def __init__(
+        self, serving: Serving, listener: Listener, peer: str, closed: Callable[[CstaConnection], None]
+    ) -> None:
+        self._serving, self._listener, self._closed = serving, listener, closed
+        self._association = Association(
+            SERVER_IDS,
+            max_frame=listener.max_frame,
+            inspect=serving.inspect,
+            counters=serving.counters,
+        )
+        self._session = Session(
+            self._send_event,
+            self._ask,
+            self._tell,
+            peer,
+            listener_rights=serving.rights,
+            rights=serving.rights,
+            service_initiated=listener.service_initiated,
+            show=shown_as(listener.device_id_form, listener.device_id_domain),
+        )
+        self._queue: deque[bytes] = deque()
+        self._queued = 0
+        # Events that were dropped because the client did not read; the timer that ends its time to do so.
+        self._dropped = 0
+        self._full: IDelayedCall | None = None
+        self._serving_now = 0
+        self._rate = Rate(serving.limits.requests_per_second, serving.clock.seconds)
+        # The greeting and the first answer go by themselves: clients take one recv for one frame there.
+        self._alone = 1 + listener.greet
+        self._paused = self._flushing = self._lost = self._reading = self._closing = False
+        self._apart = False
+        # The namespace of the last request: what the gateway says of its own accord comes in it.
+        self._told_in = ED3
+
+    def connectionMade(self) -> None:
+        transport = self._transport
+        if ITCPTransport.providedBy(transport):
+            transport.setTcpNoDelay(True)
+            transport.setTcpKeepAlive(True)  # a client whose machine is gone must not hold its place for ever
+        transport.registerProducer(self, True)
+        if self._listener.greet:
+            self._association.request(SystemStatus(system_status=self._serving.status()))
+            self._gather()
+            self._flush()
+
+    def handshakeCompleted(self) -> None:
+        """Twisted's word that TLS is up: nothing of the client has been read before."""
+        if self._listener.authentication != "certificate":
+            return
+        name = self._transport.getPeerCertificate().get_subject().CN or ""
+        rights = self._serving.certified(name)
+        if rights is None:
+            log.warning("certificate of nobody", peer=self._session.peer, name=name)
+            return  # it is told with each request, and may log in
+        self._session.listener_rights = self._session.rights = rights
+
+    def dataReceived(self, data: bytes) -> None:
+        self._reading = True
+        try:
+            for incoming in self._association.receive(data):
+                self._handle(incoming)
+        except FrameError as error:
+            log.warning("stream lost, closing", peer=self._session.peer, why=str(error))
+            self._serving.counters["bad prefixes"] += 1
+            self._flush()
+            self._transport.loseConnection()
+        finally:
+            self._reading = False
+        self._flush()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self._lost = True
+        self._queue.clear()
+        if self._full is not None and self._full.active():
+            self._full.cancel()
+        self._serving.ended(self._session)
+        self._closed(self)
+
+    def close(self) -> None:
+        """Close the connection, once what it has been sent is out."""
+        self._closing = True
+        self._flush()
+        if self._paused:  # the transport asks for the rest before it closes
+            self._transport.loseConnection()
+
+    def abort(self) -> None:
+        """Close the connection at once."""
+        self._transport.abortConnection()
+
+    # IPushProducer: the transport says when its peer reads too slowly
+
+    def pauseProducing(self) -> None:
+        self._paused = True
+
+    def resumeProducing(self) -> None:
+        self._paused = False
+        self._flush()
+
+    def stopProducing(self) -> None:
+        self._paused = True
+
+    # What arrives
+
+    def _handle(self, incoming: Incoming) -> None:
+        match incoming:
+            case Request():
+                self._told_in = answer_namespace(incoming.namespace)
+                self._serve(incoming)
+            case Unreadable():
+                log.info("unreadable request", peer=self._session.peer, why=incoming.why)
+                refusal = self._serving.dispatcher.refuse(incoming)
+                self._respond(incoming.invoke_id, refusal, incoming.namespace)
+            case Event():
+                self._serving.counters["events from clients"] += 1
+            case _:  # an answer to a greeting: that it came is all there is to know
+                pass
+
+    def _serve(self, request: Request) -> None:
+        why_not = self._too_much()
+        if why_not is not None:
+            self._serving.counters[why_not.value_name] += 1
+            self._respond(request.invoke_id, error_code(why_not), request.namespace)
+            return
+        self._serving_now += 1
+        self._serving.in_hand.count += 1
+        work = self._serving.dispatcher.serve(self._session, request.message, request.namespace)
+        answered = Deferred.fromCoroutine(work)
+        answered.addCallback(self._answer, request)
+        answered.addErrback(self._crashed)
+
+    def _too_much(self) -> Reason | None:
+        """Why another request of this client is not served now."""
+        if self._serving.in_hand.ending is not None:
+            return Reason.RESOURCE_OUT_OF_SERVICE
+        if self._serving_now >= self._serving.limits.requests_in_hand:
+            return Reason.OUTSTANDING_REQUEST_LIMIT_EXCEEDED
+        return None if self._rate.allows() else Reason.PERFORMANCE_LIMIT_EXCEEDED
+
+    def _answer(self, response: object, request: Request) -> None:
+        self._serving_now -= 1
+        reply = response if isinstance(response, Reply) else Reply(response, ())
+        try:
+            self._respond(request.invoke_id, reply.response, request.namespace)
+            for message in reply.followed_by:
+                self._tell(message, request.namespace)
+        finally:
+            self._serving.in_hand.answered()
+
+    def _crashed(self, failure: Failure) -> None:
+        """An answer that could not be encoded or written: a bug, and this connection's alone."""
+        log.error("answer failed", peer=self._session.peer, exc_info=failure.value)
+        self._transport.loseConnection()
+
+    # What leaves
+
+    def _respond(self, invoke_id: int, response: object, namespace: str | None) -> None:
+        if not self._lost:
+            self._association.respond(invoke_id, response, namespace)
+            self._gather()
+
+    def _send_event(self, message: object, namespace: str) -> None:
+        if self._lost:
+            return
+        if self._full is not None:
+            self._dropped += 1
+            self._serving.counters["events dropped"] += 1
+            return
+        try:
+            self._association.event(message, namespace)
+        except FrameTooLongError:
+            self._serving.counters["events too long"] += 1
+        self._gather()
+
+    def _ask(self, message: object, namespace: str) -> None:
+        """Send a request of the gateway's own; that it is answered is all there is to know."""
+        if self._lost:
+            return
+        try:
+            self._association.request(message, answer_namespace(namespace))
+        except OverflowError:  # a client that answers nothing is told all the same
+            self._serving.counters["requests never answered"] += 1
+            self._association.tell(message, answer_namespace(namespace))
+        self._gather()
+
+    def _tell(self, message: object, namespace: str) -> None:
+        if not self._lost:
+            self._association.tell(message, answer_namespace(namespace))
+            self._gather()
+
+    def _gather(self) -> None:
+        for frame in self._association.outgoing():
+            self._queue.append(frame)
+            self._queued += len(frame)
+        if self._queued > self._serving.limits.send_queue and self._full is None:
+            self._is_full()
+        if not self._reading:
+            self._flush_soon()
+
+    def _is_full(self) -> None:
+        """The client does not read: it gets no more events, and is not read from, until it does.
+
+        Answers are still kept for it, as many as it had requests in hand; so what it can take is bounded.
+        """
+        log.warning("client reads too slowly", peer=self._session.peer, queued=self._queued)
+        self._transport.pauseProducing()
+        self._full = self._serving.clock.callLater(self._serving.limits.send_queue_seconds, self._too_late)
+
+    def _too_late(self) -> None:
+        log.warning("client does not read, closing", peer=self._session.peer, dropped=self._dropped)
+        self._serving.counters["closed for not reading"] += 1
+        self._lost = True
+        self._queue.clear()
+        self._transport.abortConnection()
+
+    def _reads_again(self) -> None:
+        """Everything is out: read from the client again, and tell it what it has missed."""
+        assert self._full is not None
+        log.info("client reads again", peer=self._session.peer, dropped=self._dropped)
+        self._full.cancel()
+        self._full = None
+        self._transport.resumeProducing()
+        if self._dropped:
+            self._dropped = 0
+            self._ask(SystemStatus(system_status=SystemStatusValue.MESSAGES_LOST), self._told_in)
+
+    def _flush_soon(self) -> None:
+        if not self._flushing:
+            self._flushing = True
+            self._serving.clock.callLater(0, self._flush_turn)
+
+    def _flush_turn(self) -> None:
+        self._flushing = False
+        self._flush()
+
+    def _flush(self) -> None:
+        while self._queue and not (self._paused or self._lost or self._apart):
+            alone = bool(self._alone or self._listener.one_frame_per_segment)
+            self._alone = max(0, self._alone - 1)
+            self._write(1 if alone else WRITE)
+            if alone:
+                self._keep_apart()
+        if self._queue or self._paused or self._lost:
+            return
+        if self._closing:
+            self._transport.loseConnection()
+        elif self._full is not None:
+            self._reads_again()
+
+    def _keep_apart(self) -> None:
+        """Write nothing more until Twisted has sent what is written.
+
+        It joins the writes of a turn.  What is written while something is read leaves in the turn after that,
+        behind its timers: so the next frame has to wait for two.
+        """
+        self._apart = True
+        clock = self._serving.clock
+        clock.callLater(0, lambda: clock.callLater(0, self._is_apart))
+
+    def _is_apart(self) -> None:
+        self._apart = False
+        self._flush()
+
+    def _write(self, size: int) -> None:
+        """Hand over frames: at least one, and more while they are fewer than ``size`` bytes."""
+        frames = [self._queue.popleft()]
+        taken = len(frames[0])
+        while self._queue and taken < size:
+            frames.append(self._queue.popleft())
+            taken += len(frames[-1])
+        self._queued -= taken
+        self._transport.write(b"".join(frames))
+
+    @property
+    def _transport(self) -> Any:
+        # ITransport lacks abortConnection and registerProducer, which TCP and TLS transports have.
+        assert self.transport is not None
+        return self.transport

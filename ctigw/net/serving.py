@@ -1,0 +1,101 @@
+"""What the connections of a listener share, and what bounds them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import structlog
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+
+from ctigw.config import Limits
+from ctigw.csta.association import Inspect
+from ctigw.csta.system import SystemStatusValue
+from ctigw.services.dispatcher import Dispatcher
+from ctigw.services.session import EVERYTHING, Rights, Session
+
+log = structlog.get_logger(__name__)
+
+
+def bounded(clock: IReactorTime, seconds: float) -> Deferred[None]:
+    """Something that somebody waits for, for so long at most."""
+    waiting: Deferred[None] = Deferred()
+    waiting.addTimeout(seconds, clock, lambda _result, _seconds: None)
+    return waiting
+
+
+@dataclass(slots=True)
+class InHand:
+    """The requests of all clients that are not answered yet.  Once they are `ending`, no more are taken."""
+
+    count: int = 0
+    ending: Deferred[None] | None = None
+
+    def answered(self) -> None:
+        """One less."""
+        self.count -= 1
+        if self.ending is not None and not self.count and not self.ending.called:
+            self.ending.callback(None)
+
+    def end(self, clock: IReactorTime, seconds: float) -> Deferred[None]:
+        """Take no more; fires when all are answered, or after ``seconds``."""
+        self.ending = bounded(clock, seconds)
+        if not self.count:
+            self.ending.callback(None)
+        return self.ending
+
+
+@dataclass(slots=True)
+class Serving:
+    """What the connections of one listener share.
+
+    ``status`` tells how the gateway is, for greetings; ``ended`` is told of each session that is over.
+    ``rights``: those of a client that has not said who it is; None: it must.
+    ``certified`` gives the rights of a client whose certificate names it so; None: nobody is called that.
+    ``in_hand`` is shared by all listeners.
+    """
+
+    dispatcher: Dispatcher
+    clock: IReactorTime
+    limits: Limits
+    status: Callable[[], SystemStatusValue]
+    ended: Callable[[Session], None]
+    rights: Rights | None = EVERYTHING
+    certified: Callable[[str], Rights | None] = lambda _name: None
+    inspect: Inspect | None = None
+    counters: Counter[str] = field(default_factory=Counter)
+    in_hand: InHand = field(default_factory=InHand)
+
+
+class Rate:
+    """How many requests a client may send: ``per_second``, and as many at once after a second of rest."""
+
+    __slots__ = ("_left", "_now", "_per_second", "_then")
+
+    def __init__(self, per_second: int, now: Callable[[], float]) -> None:
+        self._per_second, self._now = per_second, now
+        self._left, self._then = float(per_second), now()
+
+    def allows(self) -> bool:
+        """Whether there is room for another one; it is counted."""
+        now = self._now()
+        self._left = min(self._left + (now - self._then) * self._per_second, float(self._per_second))
+        self._then = now
+        if self._left < 1:
+            return False
+        self._left -= 1
+        return True
+
+
+def logging_inspector(why_not: Callable[[bytes], str | None], *, reject: bool) -> Inspect:
+    """Judge requests by the schema: log what is wrong with them, and ``reject`` them or not."""
+
+    def inspect(body: bytes) -> str | None:
+        why = why_not(body)
+        if why is not None:
+            log.warning("request is not valid", why=why)
+        return why if reject else None
+
+    return inspect
