@@ -84,6 +84,8 @@ def _merge(picture: Picture, report: Merge) -> list[AnyEvent]:
     result = picture.call_of(report.call)
     states: dict[str, State] = {report.device: State.NULL}
     moved: list[Moved] = []
+    if report.kind is Kind.CONFERENCE:  # first of its parties, as in the answer and the event
+        picture.connect(result, report.device, State.CONNECTED)
     for call in old_calls:
         for device, connection in tuple(call.connections.items()):
             if device == report.device:
@@ -99,7 +101,6 @@ def _merge(picture: Picture, report: Merge) -> list[AnyEvent]:
         if call is not result:
             picture.forget(call)
     if report.kind is Kind.CONFERENCE:
-        picture.connect(result, report.device, State.CONNECTED)
         states[report.device] = State.CONNECTED
         moved.insert(0, Moved(report.device, result.id, primary.id))
     if report.other and report.other not in result.connections:

@@ -85,7 +85,8 @@ def test_a_transfer_joins_the_others_in_a_new_call() -> None:
 def test_a_conference_has_whoever_made_it_in_it() -> None:
     bench = Bench()
     (joined,) = bench.tell(merge(K.CONFERENCE))
-    assert bench.states() == {"3": {"2": "connected", "3": "connected", "1": "connected"}}
+    assert bench.states() == {"3": {"1": "connected", "2": "connected", "3": "connected"}}
+    assert list(bench.picture.calls["3"].connections) == ["1", "2", "3"]
     assert isinstance(joined, CallsJoined)
     assert joined.connections == (Moved("1", "3", "1"), Moved("2", "3", "1"), Moved("3", "3", "2"))
     assert joined.states["1"] is S.CONNECTED
