@@ -120,7 +120,7 @@ def _old(report: Merge) -> list[str]:
 
 def _inherit(result: Call, primary: Call, report: Merge) -> None:
     """Who calls whom in the resulting call: as in the first one, as far as they are still there."""
-    result.redirected_by = ""
+    result.redirected_by = "" if report.kind is Kind.TRANSFER else primary.redirected_by
     result.calling = primary.calling
     if result.calling not in result.connections:
         result.calling = next(iter(result.connections), "")

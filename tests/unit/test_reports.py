@@ -92,6 +92,16 @@ def test_a_conference_has_whoever_made_it_in_it() -> None:
     assert joined.states["1"] is S.CONNECTED
 
 
+@pytest.mark.parametrize("call", ["x", "z"])
+def test_who_redirected_a_call_is_told_in_its_conference_but_not_to_whom_it_is_transferred(call: str) -> None:
+    for kind, redirected in ((K.CONFERENCE, "4"), (K.TRANSFER, "")):
+        bench = Bench()
+        bench.picture.calls["1"].redirected_by = "4"
+        (joined,) = bench.tell(merge(kind, call=call))
+        assert isinstance(joined, CallsJoined)
+        assert bench.picture.calls[joined.call].redirected_by == redirected
+
+
 def test_parties_keep_their_states() -> None:
     bench = Bench()
     bench.tell(Report(K.HOLD, "x", "2", Cause.NORMAL))
