@@ -156,12 +156,16 @@ class Timer:
 
 @dataclass
 class Way:
-    """Where a call goes from a number: lines that send it on (why, and where to), and how it ends."""
+    """Where a call goes from a number: lines that send it on (why, and where to), and how it ends.
+
+    ``forwards``: it ends at a line that forwards it to where it cannot go.
+    """
 
     end: str
     at: str
     cause: str = ""
     diverted: list[tuple[str, str, str]] = field(default_factory=list)
+    forwards: bool = False
 
 
 class Model:
@@ -265,14 +269,15 @@ class Model:
         return [call for call in self.calls.values() if call.parties.get(device) in states]
 
     def _taken(self, device: str) -> int:
-        return len(self.at(device, INITIATED, ALERTING, CONNECTED, HOLD))
+        """A connection that failed at a called line takes none of its appearances."""
+        failed = [call for call in self.at(device, FAIL) if call.calling == device]
+        return len(self.at(device, INITIATED, ALERTING, CONNECTED, HOLD)) + len(failed)
 
     # Where calls go
 
-    def _way(self, call: Call, number: str, *, leaving: str = "") -> Way:
-        """Where ``call`` goes when it is sent to ``number``, once ``leaving`` is out of it."""
-        present = set(call.parties) - {leaving}
-        tried = set(call.tried)
+    def _way(self, call: Call, number: str) -> Way:
+        """Where ``call`` goes when it is sent to ``number``.  A forwarding is not followed to where it was."""
+        tried = call.tried | set(call.parties)
         diverted: list[tuple[str, str, str]] = []
         while True:
             tried.add(number)
@@ -286,8 +291,8 @@ class Model:
             rule = line.rule(when, outside=self._from_outside(call))
             if rule is None:
                 return Way("fail", number, failed, diverted)
-            if rule.to in present | tried:
-                return Way("fail", number, "destNotObtainable", diverted)
+            if rule.to in tried:
+                return Way("fail", number, "destNotObtainable", diverted, forwards=True)
             diverted.append((number, why, rule.to))
             number = rule.to
 
@@ -296,10 +301,10 @@ class Model:
 
     def _treatment(self, call: Call, line: Line) -> tuple[str, str, str]:
         """Why a call fails at a line, what forwarding there is for that, and the cause of that."""
-        if line.rule("forwardImmediate", outside=self._from_outside(call)):
-            return "", "forwardImmediate", "callForwardImmediate"
         if line.person == "out-of-service":
             return "destOutOfOrder", "", ""
+        if line.rule("forwardImmediate", outside=self._from_outside(call)):
+            return "", "forwardImmediate", "callForwardImmediate"
         if line.do_not_disturb:
             return "doNotDisturb", "forwardDND", "callForward"
         if line.person == "busy" or self._taken(line.number) >= self.limits.appearances:
@@ -342,19 +347,24 @@ class Model:
     def _fail(self, call: Call, device: str, cause: str) -> None:
         self._no_timer(call, device)
         self._change(call, "Failed", device, FAIL, cause)
+        self._no_timer(call, "")
         self._tone(call)
 
     def _tone(self, call: Call) -> None:
-        """Somebody hears a tone; the PBX ends it after a while."""
-        self._no_timer(call, "")
-        self._after(self.limits.tone, call, "", self._tone_ends)
+        """Somebody hears a tone, or still hears it; the PBX ends it after a while."""
+        if not any(timer.call is call and not timer.device for timer in self._timers):
+            self._after(self.limits.tone, call, "", self._tone_ends)
 
     def _tone_ends(self, call: Call, _: str) -> None:
-        for device in call.those(FAIL):
-            self._change(call, "ConnectionCleared", device, NULL, "normalClearing")
         talking = call.those(*TALKING)
-        if len(talking) == 1 and not call.those(ALERTING):
-            self._change(call, "ConnectionCleared", talking[0], NULL, "normalClearing")
+        alone = len(talking) == 1 and not call.those(ALERTING)
+        for device in [*reversed(call.those(FAIL)), *(talking if alone else [])]:
+            self._change(call, "ConnectionCleared", device, NULL, "normalClearing")
+
+    def _no_tone(self, call: Call) -> None:
+        """Nobody hears a tone who has somebody to talk to; what failed is cleared in its time still."""
+        if not call.those(FAIL):
+            self._no_timer(call, "")
 
     def _decline(self, call: Call, device: str) -> None:
         self._drop(call, device)
@@ -365,6 +375,7 @@ class Model:
             self._answer(call, device)
 
     def _outside_answers(self, call: Call, device: str) -> None:
+        self._no_tone(call)
         self._change(call, "Established", device, CONNECTED, "normal")
 
     def _not_answered(self, call: Call, device: str, rule: Rule | None) -> None:
@@ -384,7 +395,7 @@ class Model:
 
     def _new_call(self, calling: str, called: str) -> Call:
         self._last_call += 1
-        call = Call(str(self._last_call), calling, called)
+        call = Call(str(self._last_call), calling, called, tried={calling})
         self.calls[call.id] = call
         return call
 
@@ -404,6 +415,7 @@ class Model:
         if call.parties[device] == INITIATED:
             self._place(call, "newCall")
         else:
+            self._no_tone(call)
             self._change(call, "Established", device, CONNECTED, "normal")
 
     def _drop(self, call: Call, device: str, cause: str = "normalClearing") -> None:
@@ -434,6 +446,8 @@ class Model:
         """The connection that is meant; ``none``: what is told when there is none of the ``fitting``."""
         number, device = named
         if not number:
+            if device not in self.lines:  # of a phone outside, only what it does in a call is known
+                raise RefusedError("invalidDeviceID")
             calls = self.at(device, *fitting)
             if len(calls) > 1:
                 raise RefusedError("invalidConnectionID")
@@ -501,6 +515,7 @@ class Model:
             if first is None or second is None:
                 raise RefusedError("invalidConnectionID")
             both = [party for party in first.parties if party in second.parties]
+            both = [party for party in both if len(both) == 1 or first.parties[party] == HOLD]
             if len(both) != 1:
                 raise RefusedError("invalidConnectionID")
             device = both[0]
@@ -590,7 +605,7 @@ class Model:
     def _consultation_call(self, request: dict[str, Any], _: int) -> tuple[str]:
         called = self._dialled(request["consultedDevice"])
         call, device = self._one(request["existingCall"], [CONNECTED], "noActiveCall")
-        if device in self.lines and not self.can_be_called(called, device):
+        if not self.can_be_called(called, device):
             raise RefusedError("invalidCalledDeviceID")
         self._commanded(device)
         if self._taken(device) >= self.limits.appearances:
@@ -624,14 +639,16 @@ class Model:
         held, active, device = self._two(request)
         self._commanded(device)
         theirs, others = held.others(device, *TALKING), active.others(device, *TALKING, ALERTING)
-        if not theirs or not others or set(held.parties) & set(active.parties) != {device}:
+        apart = set(held.parties) & set(active.parties) == {device}
+        if not theirs or not others or active.others(device, FAIL) or not apart:
             raise RefusedError("invalidConnectionState")
         stays = kind == "Conferenced"
-        old = {d: held for d in held.parties if stays or d != device}
+        old = {device: held} if stays else {}
+        old |= {d: held for d in held.parties if d != device}
         old |= {d: active for d in active.parties if d != device}
         if len(old) > self.limits.conference:
             raise RefusedError("conferenceMemberLimitExceeded")
-        calling = held.calling if held.calling in old else theirs[0]
+        calling = held.calling if held.calling in old else next(iter(old))
         new = self._new_call(calling, held.called if stays else others[0])
         new.redirected = held.redirected if stays else ""
         new.tried = held.tried | active.tried
@@ -645,7 +662,7 @@ class Model:
         for timer in self._timers:
             if timer.call in (held, active):
                 timer.call = new
-        self._timers = [timer for timer in self._timers if timer.device]
+        self._no_tone(new)
         for monitor in self.monitors.values():
             if monitor.call in (held.id, active.id):
                 monitor.call = new.id
@@ -659,58 +676,60 @@ class Model:
         mine = device if told.kind == "Conferenced" else other
         return (f"{new.id}:{mine}", *pairs)
 
-    def _single_step(self, request: dict[str, Any]) -> tuple[Call, str, str, Way]:
-        """What single steps have in common: call, device, destination and where that leads."""
+    def _single_step(self, request: dict[str, Any]) -> tuple[Call, str, str, bool]:
+        """What single steps have in common: call, device, destination and whether they come to nothing."""
         transfer = "transferredTo" in request
         number = self._dialled(request["transferredTo"] if transfer else request["deviceToJoin"])
         call, device = self._one(request["activeCall"], [CONNECTED], "noActiveCall")
-        if transfer and not call.others(device, *TALKING):
+        if not call.others(device, *TALKING):
             raise RefusedError("invalidConnectionState")
         self._reachable(number, call, device)
         self._commanded(device)
         if not transfer and len(call.parties) >= self.limits.conference:
             raise RefusedError("conferenceMemberLimitExceeded")
-        return call, device, number, self._way(replace(call, tried=set()), number, leaving=device * transfer)
+        after = replace(call, calling=self._calling_without(call, device)) if transfer else call
+        way = self._way(after, number)
+        if way.end == "ring" or way.diverted or way.forwards or way.end == "outside":
+            return call, device, number, False
+        told = Told("ServiceCompletionFailure", (f"{call.id}:{device}",), cause=way.cause)
+        self._tell(call, replace(told, extra=call.parties[device]), local=False)
+        return call, device, number, True
+
+    def _calling_without(self, call: Call, device: str) -> str:
+        """Whose call it is when a device has left it."""
+        return call.calling if call.calling != device else next(iter(call.others(device, *ANY)))
 
     def _reachable(self, number: str, call: Call, device: str) -> None:
         if number == "9" or number in call.parties:
             raise RefusedError("invalidDestinationDeviceObject")
-        if device in self.lines and not self.can_be_called(number, device):
+        if not self.can_be_called(number, device):
             raise RefusedError("invalidDestination")
 
     def _single_step_transfer_call(self, request: dict[str, Any], _: int) -> tuple[str]:
-        call, device, number, way = self._single_step(request)
-        if way.end == "fail":
-            self._in_vain(call, device, way)
-            return (f"{call.id}:{number}",)
-        before = dict(call.parties)
-        del call.parties[device]
-        self._left.add((call.id, device))
-        call.calling = call.calling if call.calling in call.parties else call.those(*TALKING)[0]
-        call.called, call.redirected, call.tried = number, "", set()
-        self._stepped(call, Told("Transfered", cause="singleStepTransfer"), device, number, before)
-        self._go(call, way, "singleStepTransfer")
+        call, device, number, in_vain = self._single_step(request)
+        if not in_vain:
+            before = dict(call.parties)
+            call.calling = self._calling_without(call, device)
+            call.called, call.redirected = number, ""
+            del call.parties[device]
+            self._left.add((call.id, device))
+            self._stepped(call, Told("Transfered", cause="singleStepTransfer"), device, number, before)
+            self._send(call, number, "singleStepTransfer")
         return (f"{call.id}:{number}",)
 
     def _single_step_conference_call(self, request: dict[str, Any], _: int) -> tuple[str]:
-        call, device, number, way = self._single_step(request)
-        if way.end == "fail":
-            self._in_vain(call, device, way)
-            return (f"{call.id}:{number}",)
-        call.tried = set()
-        told = Told("Conferenced", cause="singleStepConference")
-        self._stepped(call, told, device, number, dict(call.parties))
-        self._go(call, way, "singleStepConference")
+        call, device, number, in_vain = self._single_step(request)
+        if not in_vain:
+            told = Told("Conferenced", cause="singleStepConference")
+            self._stepped(call, told, device, number, dict(call.parties))
+            self._send(call, number, "singleStepConference")
         return (f"{call.id}:{number}",)
 
     def _stepped(self, call: Call, told: Told, device: str, number: str, before: dict[str, str]) -> None:
+        call.tried = set(call.parties)
         items = sorted(f"{call.id}:{party}" for party in (*call.parties, number))
         named = (f"{call.id}:{device}", *items)
         self._tell(call, replace(told, connections=named, extra=number), before)
-
-    def _in_vain(self, call: Call, device: str, way: Way) -> None:
-        told = Told("ServiceCompletionFailure", (f"{call.id}:{device}",), cause=way.cause)
-        self._tell(call, replace(told, extra=call.parties[device]), local=False)
 
     def _deflect_call(self, request: dict[str, Any], _: int) -> None:
         number, named = self._dialled(request["newDestination"]), request["callToBeDiverted"]
@@ -726,7 +745,6 @@ class Model:
         self._commanded(device)
         self._change(call, "Diverted", device, NULL, "redirected", extra=number)
         call.redirected = device
-        call.tried = {device}
         self._send(call, number, "redirected")
 
     def _generate_digits(self, request: dict[str, Any], _: int) -> None:
@@ -767,7 +785,9 @@ class Model:
         when, on, to, rings = (
             request[name] for name in ("forwardingType", "activateForward", "forwardDN", "ringCount")
         )
-        if (to and not re.fullmatch(r"[0-9*#A-D]+", to)) or (rings is not None and not 1 <= rings <= 99):
+        if to is not None:
+            self._dialled(to)
+        if rings is not None and not 1 <= rings <= 99:
             raise RefusedError("invalidParameterValue")
         line = self._line(request["device"], commanded=False)
         if not when and not on:
@@ -776,9 +796,10 @@ class Model:
                 self._put_forwarding(line, name, replace(line.forwardings[name], active=False))
             return
         when = when or "forwardImmediate"
+        if not to:  # only the PBX knows where it led before
+            self._commanded(line.number)
         old = line.forwardings.get(when)
         if not on:
-            self._commanded(line.number)
             if old is not None:
                 self._put_forwarding(line, when, replace(old, active=False))
             return

@@ -300,12 +300,14 @@ class World:
         played[service if answer[0] == "ok" else "refused"] += 1
 
     def picks_up(self, number: str) -> None:
-        if self.model.at(number, ALERTING, INITIATED):
+        """Where two phones ring, it is not for the model to say which of them is picked up."""
+        if len(self.model.at(number, ALERTING, INITIATED)) == 1:
             self.pbx.pick_up(number)
             self.model.pick_up(number)
 
     def puts_down(self, number: str) -> None:
-        if self.model.at(number, *ANY):
+        """The call that is talked in; which of several others, the model cannot say."""
+        if len(self.model.at(number, CONNECTED) or self.model.at(number, *ANY)) == 1:
             self.pbx.put_down(number)
             self.model.put_down(number)
 
@@ -449,16 +451,24 @@ class Sessions(RuleBasedStateMachine):
     def make_call(self, client: int, caller: str, called: str, how: str) -> None:
         self.ask(client, "MakeCall", callingDevice=caller, calledDirectoryNumber=called, autoOriginate=how)
 
-    @rule(client=any_client, devices=st.permutations(EVERYDAY), data=st.data())
-    def meet(self, client: int, devices: list[str], data: st.DataObject) -> None:
+    @rule(
+        client=any_client,
+        devices=st.permutations(EVERYDAY),
+        answered=st.booleans(),
+        then=st.sampled_from(["", "", "TransferCall", "ConferenceCall"]),
+    )
+    def meet(self, client: int, devices: list[str], answered: bool, then: str) -> None:
         """What takes many steps by chance: one line talks to two others, or rings at the second."""
         one, two, three, *_ = devices
         self.make_call(client, one, two, "doNotPrompt")
         self.world.do("picks up", number=two)
-        for call in self.model.at(one, CONNECTED):
-            self.ask(client, "ConsultationCall", existingCall=(call.id, one), consultedDevice=three)
-            if data.draw(st.booleans()):
+        for held in self.model.at(one, CONNECTED):
+            named = held.id, one
+            self.ask(client, "ConsultationCall", existingCall=named, consultedDevice=three)
+            if answered:
                 self.world.do("picks up", number=three)
+            for active in self.model.at(one, CONNECTED) if then else []:
+                self.ask(client, then, heldCall=named, activeCall=(active.id, one))
 
     @precondition(lambda self: self.model.calls)
     @rule(
@@ -523,48 +533,42 @@ class Sessions(RuleBasedStateMachine):
         else:
             self.ask(client, service, callObject=named, filter=unwanted)
 
-    @precondition(lambda self: self.model.calls)
-    @rule(client=any_client, data=st.data(), digits=st.sampled_from(["12*#", "aBcD", "12x", "", "1" * 64, "1" * 65]))
-    def generate_digits(self, client: int, data: st.DataObject, digits: str) -> None:
+    @rule(client=any_client, device=device, data=st.data(), what=st.integers(0, 9))
+    def aside(self, client: int, device: str, data: st.DataObject, what: int) -> None:
+        """What changes no call: one rule, so that not too much of a session is spent with it."""
+        (self.digits, self.feature, self.forwarding, self.forwarding, self.monitor)[what // 2](client, device, data)
+
+    def digits(self, client: int, _device: str, data: st.DataObject) -> None:
         named = self.connection(data, CONNECTED)
+        digits = data.draw(st.sampled_from(["12*#", "aBcD", "12x", "", "1" * 64, "1" * 65]))
         self.ask(client, "GenerateDigits", connectionToSendDigits=named, charactersToSend=digits)
 
-    @rule(
-        client=any_client,
-        device=device,
-        when=st.sampled_from([None, *FORWARDINGS]),
-        on=st.sampled_from([True, True, False]),
-        to=number | st.none(),
-        rings=st.sampled_from([None, None, 1, 2, 99, 0, 100]),
-    )
-    def set_forwarding(
-        self, client: int, device: str, when: str | None, on: bool, to: str | None, rings: int | None
-    ) -> None:
-        how = {"forwardingType": when, "activateForward": on, "forwardDN": to if on else None, "ringCount": rings}
+    def forwarding(self, client: int, device: str, data: st.DataObject) -> None:
+        on = data.draw(st.sampled_from([True, True, False]))
+        how = {
+            "forwardingType": data.draw(st.sampled_from([None, *FORWARDINGS])),
+            "activateForward": on,
+            "forwardDN": data.draw(self.number | st.none()) if on else None,
+            "ringCount": data.draw(st.sampled_from([None, None, 1, 2, 99, 0, 100])),
+        }
         self.ask(client, "SetForwarding", device=device, **how)
 
-    @rule(client=any_client, device=device, on=st.none() | st.booleans())
-    def features(self, client: int, device: str, on: bool | None) -> None:
+    def feature(self, client: int, device: str, data: st.DataObject) -> None:
+        on = data.draw(st.none() | st.booleans())
         if on is None:
             self.ask(client, "GetForwarding", device=device)
             self.ask(client, "GetDoNotDisturb", device=device)
         else:
             self.ask(client, "SetDoNotDisturb", device=device, doNotDisturbOn=on)
 
-    @rule(
-        client=any_client,
-        device=device,
-        unwanted=filters,
-        data=st.data(),
-        service=st.sampled_from(["MonitorStart", "MonitorStart", "MonitorStop", "ChangeMonitorFilter"]),
-    )
-    def monitors(
-        self, client: int, device: str, unwanted: frozenset[str], data: st.DataObject, service: str
-    ) -> None:
+    def monitor(self, client: int, device: str, data: st.DataObject) -> None:
+        service = data.draw(st.sampled_from(["MonitorStart", "MonitorStart", "MonitorStop", "ChangeMonitorFilter"]))
+        if service == "MonitorStop":
+            self.ask(client, service, monitorCrossRefID=self.reference(data, client))
+            return
+        unwanted = data.draw(self.filters)
         if service == "MonitorStart":
             self.ask(client, service, deviceObject=device, filter=unwanted)
-        elif service == "MonitorStop":
-            self.ask(client, service, monitorCrossRefID=self.reference(data, client))
         else:
             self.ask(client, service, monitorCrossRefID=self.reference(data, client), filter=unwanted)
 
