@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from itertools import count
 from typing import NamedTuple
 
@@ -368,13 +369,14 @@ class Exchange:
 
     def single_step_transfer(self, call: Call, device: str, number: str) -> None:
         """Replace ``device`` by ``number``."""
-        if self._in_vain(call, device, number):
+        caller = call.caller if call.caller != device else next(p for p in call.parties if p != device)
+        if self._in_vain(replace(call, caller=caller), device, number):  # whose call will come there
             return
         self._tell_report(
             Merge(Kind.TRANSFER, call.id, device, Cause.SINGLE_STEP_TRANSFER, call.id, other=number)
         )
         self._take_out(call, device)
-        call.caller, call.dialled = self._caller_after(call, call), number
+        call.caller, call.dialled = caller, number
         call.tried = set(call.parties)
         self._offer(call, number, Cause.SINGLE_STEP_TRANSFER)
 
