@@ -615,8 +615,8 @@ def fails(steps: list[Step]) -> Exception | None:
 
 def minimised(steps: list[Step]) -> list[Step]:
     """As few of the steps as still go wrong."""
-    size = len(steps) // 2
-    while size:
+    sizes = [2**power for power in range(len(steps).bit_length())]
+    for size in [*reversed(sizes), 1, 1]:  # more than once: what did not go at first may go now
         at = 0
         while at < len(steps):
             fewer = steps[:at] + steps[at + size :]
@@ -624,7 +624,6 @@ def minimised(steps: list[Step]) -> list[Step]:
                 steps = fewer
             else:
                 at += size
-        size //= 2
     return steps
 
 
