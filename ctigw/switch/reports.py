@@ -86,6 +86,8 @@ def _merge(picture: Picture, report: Merge) -> list[AnyEvent]:
     moved: list[Moved] = []
     if report.kind is Kind.CONFERENCE:  # first of its parties, as in the answer and the event
         picture.connect(result, report.device, State.CONNECTED)
+        states[report.device] = State.CONNECTED
+        moved.append(Moved(report.device, result.id, primary.id))
     for call in old_calls:
         for device, connection in tuple(call.connections.items()):
             if device == report.device:
@@ -100,9 +102,6 @@ def _merge(picture: Picture, report: Merge) -> list[AnyEvent]:
             picture.disconnect(call, report.device)
         if call is not result:
             picture.forget(call)
-    if report.kind is Kind.CONFERENCE:
-        states[report.device] = State.CONNECTED
-        moved.insert(0, Moved(report.device, result.id, primary.id))
     if report.other and report.other not in result.connections:
         moved.append(Moved(report.other, result.id, ""))
     _inherit(result, primary, report)

@@ -15,22 +15,30 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-INITIATED, ALERTING, CONNECTED, HOLD, FAIL, NULL = "initiated", "alerting", "connected", "hold", "fail", "null"
+INITIATED, ALERTING, CONNECTED, HOLD, FAIL, NULL = (
+    "initiated",
+    "alerting",
+    "connected",
+    "hold",
+    "fail",
+    "null",
+)
 TALKING = (CONNECTED, HOLD)
 
 Named = tuple[str, str]
 """A connection as a request names it: callID and deviceID, "" where it is not given."""
 
 CATEGORIES = {
-    "stateIncompatibility": (
-        "invalidConnectionState invalidHeldDeviceState noCallToAnswer noConnectionToClear noActiveCall noHeldCall "
-        "connectedCallExists"
-    ).split(),
-    "systemResourceAvailibility": (
-        "resourceBusy conferenceMemberLimitExceeded deviceOutOfService callingDeviceOutOfService "
-        "resourceOutOfService"
-    ).split(),
-}
+    "stateIncompatibility": {
+        "invalidConnectionState", "invalidHeldDeviceState", "noCallToAnswer", "noConnectionToClear",
+        "noActiveCall", "noHeldCall", "connectedCallExists",
+    },
+    "systemResourceAvailibility": {
+        "resourceBusy", "conferenceMemberLimitExceeded", "deviceOutOfService", "callingDeviceOutOfService",
+        "resourceOutOfService",
+    },
+}  # fmt: skip
+"""The categories of errors; all others are operation errors."""
 
 FORWARDINGS = (
     "forwardImmediate", "forwardBusy", "forwardNoAns", "forwardDND",
@@ -62,7 +70,7 @@ class RefusedError(Exception):
 
 @dataclass(frozen=True)
 class Told:
-    """What an event says to one monitor.  ``connections``: those that it names, a list of them in no order."""
+    """What an event says to one monitor.  ``connections``: those that it names, lists in no order."""
 
     kind: str
     connections: tuple[str, ...] = ()
@@ -177,7 +185,9 @@ class Model:
         self.calls: dict[str, Call] = {}
         self.monitors: dict[str, Monitor] = {}
         self.told: dict[str, list[Told]] = defaultdict(list)
-        self.stopped: list[tuple[int, str]] = []  # the client and the reference of monitors whose call is over
+        self.stopped: list[
+            tuple[int, str]
+        ] = []  # the client and the reference of monitors whose call is over
         self.now = 0.0
         self.linked = True
         self._left: set[Named] = set()
@@ -210,8 +220,10 @@ class Model:
 
     # What monitors are told
 
-    def _tell(self, call: Call, told: Told, before: dict[str, str] | None = None, *, local: bool = True) -> None:
-        """Tell the monitors of all who take part in ``call`` now, or did ``before``, and those of the call."""
+    def _tell(
+        self, call: Call, told: Told, before: dict[str, str] | None = None, *, local: bool = True
+    ) -> None:
+        """Tell the monitors of all who take part in ``call`` now, or did ``before``, and those of it."""
         about = call.parties if before is None else {**dict.fromkeys(before, NULL), **call.parties}
         for monitor in list(self.monitors.values()):
             if monitor.device in about:
@@ -276,7 +288,7 @@ class Model:
     # Where calls go
 
     def _way(self, call: Call, number: str) -> Way:
-        """Where ``call`` goes when it is sent to ``number``.  A forwarding is not followed to where it was."""
+        """Where ``call`` goes when it is sent to ``number``.  No forwarding is followed to where it was."""
         tried = call.tried | set(call.parties)
         diverted: list[tuple[str, str, str]] = []
         while True:
@@ -653,28 +665,28 @@ class Model:
         new.redirected = held.redirected if stays else ""
         new.tried = held.tried | active.tried
         new.parties = {d: CONNECTED if d == device else call.parties[d] for d, call in old.items()}
-        return self._joined(new, held, active, device, old, Told(kind, cause=cause), others[0])
-
-    def _joined(
-        self, new: Call, held: Call, active: Call, device: str, old: dict[str, Call], told: Told, other: str
-    ) -> tuple[Any, ...]:
-        """Monitors and timers go over to the ``new`` call, and monitors are told."""
-        for timer in self._timers:
-            if timer.call in (held, active):
-                timer.call = new
-        self._no_tone(new)
-        for monitor in self.monitors.values():
-            if monitor.call in (held.id, active.id):
-                monitor.call = new.id
-        for call in (held, active):
-            self._left |= {(call.id, party) for party in call.parties}
-            del self.calls[call.id]
         items = sorted((f"{new.id}:{party}", f"{call.id}:{party}") for party, call in old.items())
         pairs = tuple(name for item in items for name in item)
-        named = (f"{held.id}:{device}", f"{active.id}:{device}", *pairs)
-        self._tell(new, replace(told, connections=named, extra=other), {**held.parties, **active.parties})
-        mine = device if told.kind == "Conferenced" else other
-        return (f"{new.id}:{mine}", *pairs)
+        told = Told(
+            kind, (f"{held.id}:{device}", f"{active.id}:{device}", *pairs), cause=cause, extra=others[0]
+        )
+        before = {**held.parties, **active.parties}
+        self._joined(new, held, active)
+        self._tell(new, told, before)
+        return (f"{new.id}:{device if stays else others[0]}", *pairs)
+
+    def _joined(self, new: Call, *olds: Call) -> None:
+        """Monitors and timers go over to the ``new`` call."""
+        for timer in self._timers:
+            if timer.call in olds:
+                timer.call = new
+        self._no_tone(new)
+        for call in olds:
+            for monitor in self.monitors.values():
+                if monitor.call == call.id:
+                    monitor.call = new.id
+            self._left |= {(call.id, party) for party in call.parties}
+            del self.calls[call.id]
 
     def _single_step(self, request: dict[str, Any]) -> tuple[Call, str, str, bool]:
         """What single steps have in common: call, device, destination and whether they come to nothing."""
@@ -790,30 +802,32 @@ class Model:
         if rings is not None and not 1 <= rings <= 99:
             raise RefusedError("invalidParameterValue")
         line = self._line(request["device"], commanded=False)
-        if not when and not on:
+        if to is None:  # only the PBX knows where it led before
             self._commanded(line.number)
-            for name in [name for name in FORWARDINGS if name in line.forwardings]:
-                self._put_forwarding(line, name, replace(line.forwardings[name], active=False))
+        if not on:
+            for name in [when] if when else FORWARDINGS:
+                if name in line.forwardings:
+                    self._put_forwarding(line, name, replace(line.forwardings[name], active=False))
             return
         when = when or "forwardImmediate"
-        if not to:  # only the PBX knows where it led before
-            self._commanded(line.number)
-        old = line.forwardings.get(when)
-        if not on:
-            if old is not None:
-                self._put_forwarding(line, when, replace(old, active=False))
-            return
-        rings = rings if "NoAns" in when else None
-        if to:
-            new = Rule(to, active=True, rings=rings)
-        elif old is not None:
-            new = Rule(old.to, active=True, rings=old.rings if rings is None else rings)
-        else:
-            raise RefusedError("invalidForwardingDestination")
-        if new.to == line.number or not self.can_be_called(new.to, line.number) or self._loops(line, when, new):
+        new = self._rule(line.forwardings.get(when), to, rings if "NoAns" in when else None)
+        if (
+            new.to == line.number
+            or not self.can_be_called(new.to, line.number)
+            or self._loops(line, when, new)
+        ):
             raise RefusedError("invalidForwardingDestination")
         self._commanded(line.number)
         self._put_forwarding(line, when, new)
+
+    @staticmethod
+    def _rule(old: Rule | None, to: str | None, rings: int | None) -> Rule:
+        """A forwarding that is switched on, or on again: then it leads where it led, after as many rings."""
+        if to is not None:
+            return Rule(to, active=True, rings=rings)
+        if old is None:
+            raise RefusedError("invalidForwardingDestination")
+        return Rule(old.to, active=True, rings=old.rings if rings is None else rings)
 
     def _loops(self, line: Line, when: str, new: Rule) -> bool:
         """Forwardings of everything must not lead back to where they start."""
@@ -858,7 +872,7 @@ class Model:
                 raise RefusedError("invalidDeviceID")
             monitor.device = device
         else:
-            monitor.call = self._a_call(named).id
+            monitor.call = self._a_call(named or ("", "")).id
         self._last_reference += 1
         monitor.reference = str(self._last_reference)
         self.monitors[monitor.reference] = monitor
@@ -881,7 +895,11 @@ class Model:
         number = self._line(request["snapshotObject"], commanded=False).number
         return tuple(
             sorted(
-                (f"{c.id}:{number}", c.parties[number], *sorted(c.parties[other] for other in c.others(number, *ANY)))
+                (
+                    f"{c.id}:{number}",
+                    c.parties[number],
+                    *sorted(c.parties[other] for other in c.others(number, *ANY)),
+                )
                 for c in self.at(number, *ANY)
             )
         )
