@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from itertools import count
+from random import Random
 from typing import Any
 
 import structlog
@@ -76,7 +77,7 @@ LIMITS = model.Limits(
     ring=2 + 1 / 128,
     tone=4 + 1 / 256,
     outside_answers=2 + 1 / 512,
-    appearances=2,
+    appearances=3,
     conference=4,
 )
 LINK_LOST = 1 / 16
@@ -476,6 +477,9 @@ class World:
         assert (self.pbx.idle, self.pbx.pending_timers, len(self.gateway.monitors)) == (True, 0, 0)
 
 
+dice = st.randoms(use_true_random=True)
+
+
 class Sessions(RuleBasedStateMachine):
     """Chooses what to do next."""
 
@@ -490,60 +494,55 @@ class Sessions(RuleBasedStateMachine):
     def ask(self, client: int, service: str, **request: Any) -> None:
         self.world.do("asks", client=client, service=service, request=request)
 
-    # What there is to choose from
+    # What there is to choose from.  Hypothesis chooses the rule, its dice all else: the usual is to be usual.
 
     def legs(self, *states: str) -> list[Named]:
         return [(call.id, device) for call in self.model.calls.values() for device in call.those(*states)]
 
-    def connection(self, data: st.DataObject, *states: str) -> Named:
-        """A connection, mostly one in these states, named in some way."""
-        how = data.draw(
-            st.sampled_from(["fits"] * 12 + ["any", "any", "any", "call", "device", "wrong", "gone"])
-        )
-        legs = (self.legs(*states) if how != "any" else []) or self.legs(*ANY) or [("1", "2001")]
-        call, device = data.draw(st.sampled_from(legs))
-        if how == "call":
-            return call, ""
-        if how == "device":
-            return "", device
-        if how == "wrong":
-            return data.draw(
-                st.sampled_from([(call, "2004"), ("77", device), (call, "2099"), ("", "2005"), ("", "")])
-            )
-        if how == "gone":
-            return str(data.draw(st.integers(1, max(1, int(call))))), device
-        return call, device
+    def connection(self, dice: Random, *states: str) -> Named:
+        """A connection, mostly of a line and in one of these states, named in some way."""
+        legs = self.legs(*states)
+        if not legs or dice.random() < 0.1:
+            legs = self.legs(*ANY) or [("1", "2001")]
+        inside = [(call, device) for call, device in legs if device in PEOPLE]
+        call, device = dice.choice(inside if inside and dice.random() < 0.9 else legs)
+        odd: list[Named] = [(call, "2004"), ("77", device), (call, "2099"), ("", "2005"), ("", "")]
+        odd += [(str(dice.randint(1, int(call))), device), (str(dice.randint(1, int(call))), "")]
+        return dice.choice([(call, device)] * 14 + [(call, "")] * 2 + [("", device)] * 2 + [dice.choice(odd)])
 
-    def pair(self, data: st.DataObject) -> tuple[Named, Named]:
+    def pair(self, dice: Random) -> tuple[Named, Named]:
         """A held and an active call, mostly of one device."""
-        both = [
-            (held, active)
-            for held in self.legs(HOLD)
-            for active in self.legs(CONNECTED)
-            if held[1] == active[1]
+        held_legs, active_legs = self.legs(HOLD), self.legs(CONNECTED)
+        both = [(held, active) for held in held_legs for active in active_legs if held[1] == active[1]]
+        if not both or dice.random() < 0.1:
+            return self.connection(dice, HOLD), self.connection(dice, CONNECTED)
+        held, active = dice.choice(both)
+        odd = [
+            (("", held[1]), ("", active[1])),
+            ((held[0], ""), (active[0], "")),
+            ((held[0], ""), active),
+            (held, (active[0], "")),
+            (held, ("", active[1])),
+            (active, held),
         ]
-        if not both or data.draw(st.integers(0, 9)) == 9:
-            return self.connection(data, HOLD), self.connection(data, CONNECTED)
-        held, active = data.draw(st.sampled_from(both))
-        how = data.draw(st.sampled_from(["both"] * 6 + ["devices", "calls", "swapped", "held alone"]))
-        if how == "devices":
-            return ("", held[1]), ("", active[1])
-        if how == "calls":
-            return (held[0], ""), (active[0], "")
-        if how == "held alone":
-            return (held[0], ""), active
-        return (active, held) if how == "swapped" else (held, active)
+        return dice.choice([(held, active)] * 12 + odd)
 
-    def reference(self, data: st.DataObject, client: int) -> str:
+    def reference(self, dice: Random, client: int) -> str:
         """Mostly one of the client's own."""
         own = [monitor.reference for monitor in self.model.monitors.values() if monitor.client == client]
-        return data.draw(st.sampled_from([*own * 3, *self.model.monitors, "99"]))
+        return dice.choice([*own * 3, *self.model.monitors, "99"])
 
-    any_client = st.integers(0, CLIENTS - 1)
-    line = st.sampled_from(EVERYDAY * 3 + list(PEOPLE))
-    device = st.sampled_from(EVERYDAY * 4 + list(PEOPLE) + ["2099", "9", "", "95551"])
-    number = st.sampled_from(EVERYDAY * 4 + list(PEOPLE) * 2 + OUTSIDE * 2 + ODD_NUMBERS)
-    filters = st.frozensets(st.sampled_from([flag for flags in FLAGS.values() for flag in flags]), max_size=4)
+    def filter(self, dice: Random) -> frozenset[str]:
+        flags = [flag for flags in FLAGS.values() for flag in flags]
+        return frozenset(dice.sample(flags, dice.choice([0, 0, 1, 2, 4])))
+
+    def number(self, dice: Random) -> str:
+        """Where a call can go."""
+        return dice.choice(EVERYDAY * 6 + list(PEOPLE) * 2 + OUTSIDE * 2 + ODD_NUMBERS)
+
+    def device(self, dice: Random) -> str:
+        """A line, mostly."""
+        return dice.choice(EVERYDAY * 6 + list(PEOPLE) * 2 + ["2099", "9", "", "95551"])
 
     # What clients do
 
@@ -553,156 +552,145 @@ class Sessions(RuleBasedStateMachine):
         for device in EVERYDAY:
             self.ask(0, "MonitorStart", deviceObject=device, filter=frozenset())
 
-    @rule(client=any_client, caller=device, called=number, how=st.sampled_from(["prompt", "doNotPrompt"]))
-    def make_call(self, client: int, caller: str, called: str, how: str) -> None:
-        self.ask(client, "MakeCall", callingDevice=caller, calledDirectoryNumber=called, autoOriginate=how)
+    @rule(dice=dice)
+    def make_call(self, dice: Random) -> None:
+        how = {"autoOriginate": dice.choice(["prompt", "doNotPrompt"])}
+        caller, called = self.device(dice), self.number(dice)
+        self.ask(
+            dice.randrange(CLIENTS), "MakeCall", callingDevice=caller, calledDirectoryNumber=called, **how
+        )
 
-    @rule(
-        client=any_client,
-        devices=st.permutations(EVERYDAY),
-        answered=st.booleans(),
-        then=st.sampled_from(["", "", "TransferCall", "ConferenceCall"]),
-    )
-    def meet(self, client: int, devices: list[str], answered: bool, then: str) -> None:
+    @rule(dice=dice)
+    def meet(self, dice: Random) -> None:
         """What takes many steps by chance: one line talks to two others, or rings at the second."""
-        one, two, three, *_ = devices
-        self.make_call(client, one, two, "doNotPrompt")
+        devices = dice.sample(EVERYDAY, 3)
+        one, two, three = sorted(devices, key=lambda device: len(self.model.at(device, *ANY)))
+        client = dice.randrange(CLIENTS)
+        how = {"autoOriginate": "doNotPrompt"}
+        self.ask(client, "MakeCall", callingDevice=one, calledDirectoryNumber=two, **how)
         self.world.do("picks up", number=two)
         for held in self.model.at(one, CONNECTED):
             named = held.id, one
             self.ask(client, "ConsultationCall", existingCall=named, consultedDevice=three)
-            if answered:
+            if dice.random() < 0.7:
                 self.world.do("picks up", number=three)
+            then = dice.choice(["", "", "TransferCall", "ConferenceCall"])
             for active in self.model.at(one, CONNECTED) if then else []:
                 self.ask(client, then, heldCall=named, activeCall=(active.id, one))
 
     @precondition(lambda self: self.model.calls)
-    @rule(data=st.data(), times=st.integers(1, 4))
-    def act(self, data: st.DataObject, times: int) -> None:
+    @rule(dice=dice)
+    def act(self, dice: Random) -> None:
         """More than one step in ten is to be about what goes on in calls."""
-        for _ in range(times):
+        for _ in range(dice.randint(1, 4)):
             if self.model.calls:
-                self.act_once(data.draw(self.any_client), data)
+                self.act_once(dice)
 
-    def act_once(self, client: int, data: st.DataObject) -> None:
+    def act_once(self, dice: Random) -> None:
         """Something is asked of a connection, mostly something that can be done with it."""
-        state = data.draw(st.sampled_from([state for state in ANY if self.legs(state)]))
-        odd = data.draw(st.integers(0, 9)) == 9
-        service = data.draw(st.sampled_from(sorted(SERVICES) if odd else POSSIBLE[state]))
+        state = dice.choice([state for state in ANY if self.legs(state)])
+        service = dice.choice(sorted(SERVICES) if dice.random() < 0.1 else POSSIBLE[state])
         first, second = SERVICES[service]
-        request: dict[str, Any] = {first: self.connection(data, state)}
+        request: dict[str, Any] = {first: self.connection(dice, state)}
         if second == "activeCall":
-            request[first], request[second] = self.pair(data)
+            request[first], request[second] = self.pair(dice)
         elif second:
-            request[second] = data.draw(self.number)
+            request[second] = self.number(dice)
         if service == "SingleStepConferenceCall":
             request["participationType"] = "active"
-        self.ask(client, service, **request)
+        self.ask(dice.randrange(CLIENTS), service, **request)
 
     @precondition(lambda self: self.legs(HOLD))
-    @rule(client=any_client, data=st.data(), service=st.sampled_from(PAIRS))
-    def two_calls(self, client: int, data: st.DataObject, service: str) -> None:
-        held, active = self.pair(data)
-        self.ask(client, service, heldCall=held, activeCall=active)
+    @rule(dice=dice)
+    def two_calls(self, dice: Random) -> None:
+        held, active = self.pair(dice)
+        self.ask(dice.randrange(CLIENTS), dice.choice(PAIRS), heldCall=held, activeCall=active)
 
     @precondition(lambda self: self.model.calls)
-    @rule(
-        client=any_client,
-        data=st.data(),
-        alone=st.booleans(),
-        unwanted=filters,
-        service=st.sampled_from(["ClearCall", "MonitorStart", "MonitorStart"]),
-    )
-    def whole_call(
-        self, client: int, data: st.DataObject, alone: bool, unwanted: frozenset[str], service: str
-    ) -> None:
-        call, device = self.connection(data, *ANY)
-        named = (call, "" if alone and call else device)
-        if service == "ClearCall":
-            self.ask(client, service, callToBeCleared=named)
+    @rule(dice=dice)
+    def whole_call(self, dice: Random) -> None:
+        call, device = self.connection(dice, *ANY)
+        named = (call, "" if call and dice.random() < 0.5 else device)
+        if dice.random() < 0.2:
+            self.ask(dice.randrange(CLIENTS), "ClearCall", callToBeCleared=named)
         else:
-            self.ask(client, service, callObject=named, filter=unwanted)
+            self.ask(dice.randrange(CLIENTS), "MonitorStart", callObject=named, filter=self.filter(dice))
 
-    @rule(client=any_client, device=device, data=st.data(), what=st.integers(0, 9))
-    def aside(self, client: int, device: str, data: st.DataObject, what: int) -> None:
+    @rule(dice=dice)
+    def aside(self, dice: Random) -> None:
         """What changes no call: one rule, so that not too much of a session is spent with it."""
-        (self.digits, self.feature, self.forwarding, self.forwarding, self.monitor)[what // 2](
-            client, device, data
-        )
+        ways = (self.digits, self.feature, self.forwarding, self.forwarding, self.monitor)
+        dice.choice(ways)(dice.randrange(CLIENTS), self.device(dice), dice)
 
-    def digits(self, client: int, _device: str, data: st.DataObject) -> None:
-        named = self.connection(data, CONNECTED)
-        digits = data.draw(st.sampled_from(["12*#", "aBcD", "12x", "", "1" * 64, "1" * 65]))
+    def digits(self, client: int, _device: str, dice: Random) -> None:
+        named = self.connection(dice, CONNECTED)
+        digits = dice.choice(["12*#", "12*#", "aBcD", "12x", "", "1" * 64, "1" * 65])
         self.ask(client, "GenerateDigits", connectionToSendDigits=named, charactersToSend=digits)
 
-    def forwarding(self, client: int, device: str, data: st.DataObject) -> None:
-        on = data.draw(st.sampled_from([True, True, False]))
+    def forwarding(self, client: int, device: str, dice: Random) -> None:
+        on = dice.random() < 0.7
         how = {
-            "forwardingType": data.draw(st.sampled_from([None, *FORWARDINGS])),
+            "forwardingType": dice.choice([None, *FORWARDINGS]),
             "activateForward": on,
-            "forwardDN": data.draw(self.number | st.none()) if on else None,
-            "ringCount": data.draw(st.sampled_from([None, None, 1, 2, 99, 0, 100])),
+            "forwardDN": self.number(dice) if on and dice.random() < 0.8 else None,
+            "ringCount": dice.choice([None, None, None, 1, 2, 1, 2, 99, 0, 100]),
         }
         self.ask(client, "SetForwarding", device=device, **how)
 
-    def feature(self, client: int, device: str, data: st.DataObject) -> None:
-        on = data.draw(st.none() | st.booleans())
-        if on is None:
+    def feature(self, client: int, device: str, dice: Random) -> None:
+        if dice.random() < 0.3:
             self.ask(client, "GetForwarding", device=device)
             self.ask(client, "GetDoNotDisturb", device=device)
         else:
-            self.ask(client, "SetDoNotDisturb", device=device, doNotDisturbOn=on)
+            self.ask(client, "SetDoNotDisturb", device=device, doNotDisturbOn=dice.random() < 0.4)
 
-    def monitor(self, client: int, device: str, data: st.DataObject) -> None:
-        service = data.draw(
-            st.sampled_from(["MonitorStart", "MonitorStart", "MonitorStop", "ChangeMonitorFilter"])
-        )
+    def monitor(self, client: int, device: str, dice: Random) -> None:
+        service = dice.choice(["MonitorStart", "MonitorStart", "MonitorStop", "ChangeMonitorFilter"])
+        reference = {"monitorCrossRefID": self.reference(dice, client)}
         if service == "MonitorStop":
-            self.ask(client, service, monitorCrossRefID=self.reference(data, client))
-            return
-        unwanted = data.draw(self.filters)
-        if service == "MonitorStart":
-            self.ask(client, service, deviceObject=device, filter=unwanted)
+            self.ask(client, service, **reference)
+        elif service == "MonitorStart":
+            self.ask(client, service, deviceObject=device, filter=self.filter(dice))
         else:
-            self.ask(client, service, monitorCrossRefID=self.reference(data, client), filter=unwanted)
+            self.ask(client, service, **reference, filter=self.filter(dice))
 
-    # People, time, and clients that go
+    # People, time, and what goes wrong
 
     @precondition(lambda self: self.model.calls)
-    @rule(data=st.data(), lifts=st.booleans())
-    def person(self, data: st.DataObject, lifts: bool) -> None:
+    @rule(dice=dice)
+    def person(self, dice: Random) -> None:
         ringing = [device for _, device in self.legs(ALERTING, INITIATED) if device in PEOPLE]
-        if lifts and ringing:
-            self.world.do("picks up", number=data.draw(st.sampled_from(ringing)))
+        if ringing and dice.random() < 0.7:
+            self.world.do("picks up", number=dice.choice(ringing))
         else:
-            self.world.do("puts down", number=data.draw(st.sampled_from(self.legs(*ANY)))[1])
+            self.world.do("puts down", number=dice.choice(self.legs(*ANY))[1])
 
-    @rule(outside=st.sampled_from(OUTSIDE), called=line)
-    def ring_in(self, outside: str, called: str) -> None:
-        self.world.do("rings in", outside=outside, called=called)
+    @rule(dice=dice)
+    def ring_in(self, dice: Random) -> None:
+        self.world.do(
+            "rings in", outside=dice.choice(OUTSIDE), called=dice.choice(EVERYDAY * 3 + list(PEOPLE))
+        )
 
-    @rule(
-        seconds=st.sampled_from([1, 1, 2, 4, 7]), client=any_client, data=st.data(), mishap=st.integers(0, 15)
-    )
-    def time_passes(self, seconds: float, client: int, data: st.DataObject, mishap: int) -> None:
-        if mishap == 15 and client:
-            self.world.do("comes back", client=client)
-        elif mishap >= 13:
-            self.lose_the_link(client, data)
-        self.world.do("pass", seconds=seconds)
+    @rule(dice=dice)
+    def time_passes(self, dice: Random) -> None:
+        if dice.random() < 0.1:
+            self.world.do("comes back", client=dice.randrange(1, CLIENTS))
+        if dice.random() < 0.1:
+            self.lose_the_link(dice)
+        self.world.do("pass", seconds=dice.choice([1, 1, 2, 4, 7]))
 
-    def lose_the_link(self, client: int, data: st.DataObject) -> None:
-        caller = data.draw(self.line)
+    def lose_the_link(self, dice: Random) -> None:
+        client, caller = dice.randrange(CLIENTS), dice.choice(EVERYDAY)
         call = {"callingDevice": caller, "calledDirectoryNumber": "2001", "autoOriginate": "doNotPrompt"}
         requests: list[tuple[int, str, dict[str, Any]]] = [(client, "MakeCall", call)]
         requests += [(client, "GetDoNotDisturb", {"device": caller})]
-        if legs := self.legs(*ANY):
-            named = data.draw(st.sampled_from(legs))
-            requests += [(client, "ClearConnection", {"connectionToBeCleared": named})]
-            requests += [(client, "HoldCall", {"callToBeHeld": named})]
-        devices = [device for _, device in legs] or ["2001"]
-        acts = data.draw(st.lists(st.sampled_from(["picks up", "puts down"]), max_size=2))
-        people = [(act, data.draw(st.sampled_from(devices))) for act in acts]
+        legs = self.legs(*ANY) or [("1", "2001")]
+        named = dice.choice(legs)
+        requests += [(client, "ClearConnection", {"connectionToBeCleared": named})]
+        requests += [(client, "HoldCall", {"callToBeHeld": named})]
+        people = [
+            (dice.choice(["picks up", "puts down"]), dice.choice(legs)[1]) for _ in range(dice.randrange(3))
+        ]
         self.world.do("lose the link", requests=requests, people=people)
 
     def teardown(self) -> None:
