@@ -378,7 +378,8 @@ class Exchange:
 
     def single_step_transfer(self, call: Call, device: str, number: str) -> None:
         """Replace ``device`` by ``number``."""
-        caller = call.caller if call.caller != device else next(p for p in call.parties if p != device)
+        others = [party for party in call.parties if party != device]
+        caller = call.caller if call.caller in others else others[0]
         if self._in_vain(replace(call, caller=caller), device, number):  # whose call will come there
             return
         self._tell_report(

@@ -118,7 +118,12 @@ def _old(report: Merge) -> list[str]:
 
 
 def _inherit(result: Call, primary: Call, report: Merge) -> None:
-    """Who calls whom in the resulting call: as in the first one, as far as they are still there."""
+    """Who calls whom in the resulting call: as in the first one, as far as they are still there.
+
+    A call that only got more parties is as it was, whoever has left it.
+    """
+    if report.kind is Kind.CONFERENCE and result is primary:
+        return
     result.redirected_by = "" if report.kind is Kind.TRANSFER else primary.redirected_by
     result.calling = primary.calling
     if result.calling not in result.connections:

@@ -708,8 +708,9 @@ class Model:
         return call, device, number, True
 
     def _calling_without(self, call: Call, device: str) -> str:
-        """Whose call it is when a device has left it."""
-        return call.calling if call.calling != device else next(iter(call.others(device, *ANY)))
+        """Whose call it is when it is transferred by a device: still the caller's, if that is in it."""
+        others = call.others(device, *ANY)
+        return call.calling if call.calling in others else others[0]
 
     def _reachable(self, number: str, call: Call, device: str) -> None:
         if number == "9" or number in call.parties:

@@ -102,6 +102,15 @@ def test_who_redirected_a_call_is_told_in_its_conference_but_not_to_whom_it_is_t
         assert bench.picture.calls[joined.call].redirected_by == redirected
 
 
+def test_whoever_called_is_still_told_when_a_call_gets_one_more_party() -> None:
+    bench = Bench()
+    bench.tell(merge(K.CONFERENCE))
+    bench.tell(Report(K.CLEAR, "z", "2", Cause.NORMAL_CLEARING))
+    bench.tell(Merge(K.CONFERENCE, "z", "1", Cause.SINGLE_STEP_CONFERENCE, "z", other="4"))
+    (call,) = bench.picture.calls.values()
+    assert (call.calling, call.called) == ("2", "1")
+
+
 def test_parties_keep_their_states() -> None:
     bench = Bench()
     bench.tell(Report(K.HOLD, "x", "2", Cause.NORMAL))
