@@ -18,6 +18,7 @@ from itertools import count
 from random import Random
 from typing import Any
 
+import pytest
 import structlog
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
@@ -748,6 +749,7 @@ SETTINGS = settings(
 )
 
 
+@pytest.mark.timeout(300)  # what is found has to be minimised
 def test_sessions() -> None:
     found = play(settings(SETTINGS, max_examples=25))
     assert found == "", found
