@@ -41,8 +41,9 @@ CATEGORIES = {
 """The categories of errors; all others are operation errors."""
 
 FORWARDINGS = (
-    "forwardImmediate", "forwardBusy", "forwardNoAns", "forwardDND", "forwardImmInt", "forwardImmExt",
-    "forwardBusyInt", "forwardBusyExt", "forwardNoAnsInt", "forwardNoAnsExt", "forwardDNDInt", "forwardDNDExt",
+    "forwardImmediate", "forwardBusy", "forwardNoAns", "forwardDND",
+    "forwardImmInt", "forwardImmExt", "forwardBusyInt", "forwardBusyExt",
+    "forwardNoAnsInt", "forwardNoAnsExt", "forwardDNDInt", "forwardDNDExt",
 )  # fmt: skip
 """In the order in which they are listed: any would do, but it is always the same."""
 
