@@ -19,6 +19,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
 from itertools import count
 from typing import NamedTuple
 
@@ -29,6 +31,7 @@ from ctigw.switch.driver import (
     Cause,
     CompletionFailure,
     Forwarding,
+    ForwardRule,
     Kind,
     LineFeatures,
     Merge,
@@ -174,8 +177,11 @@ class Exchange:
         """Whether ``number`` is a line or an outside number."""
         return number in self._behaviours or OUTSIDE.fullmatch(number) is not None
 
+    def _rule(self, call: Call, number: str, when: Forwarding) -> ForwardRule | None:
+        return rule_for(self._features[number], when, external=call.caller not in self._behaviours)
+
     def _destination(self, call: Call, number: str, when: Forwarding) -> str | None:
-        rule = rule_for(self._features[number], when, external=call.caller not in self._behaviours)
+        rule = self._rule(call, number, when)
         return rule.destination if rule else None
 
     def _offer(self, call: Call, number: str, cause: Cause) -> None:
@@ -192,11 +198,14 @@ class Exchange:
         target = self._destination(call, number, when)
         if target is None:
             return False
+        self._follow(call, number, target, FORWARDING_CAUSES[when])
+        return True
+
+    def _follow(self, call: Call, number: str, target: str, cause: Cause) -> None:
         if target in call.tried or not self.can_reach(target):
             self._fail(call, number, Cause.DEST_NOT_OBTAINABLE)
         else:
-            self._divert(call, number, target, FORWARDING_CAUSES[when])
-        return True
+            self._divert(call, number, target, cause)
 
     def _divert(self, call: Call, number: str, target: str, cause: Cause) -> None:
         self._tell(Kind.DIVERT, call, number, cause, destination=target)
@@ -212,16 +221,15 @@ class Exchange:
         if phone is None:
             self._later(call, number, self._limits.outside_answers, self.answered)
             return
-        self._later(call, number, self._patience(call, number), self._not_answered)
+        rule = self._rule(call, number, Forwarding.NO_ANSWER)  # what is set later is for later calls
+        self._later(call, number, self._patience(rule), partial(self._not_answered, rule=rule))
         if phone.rejects:
             self._later(call, number, 0, self._dropped)
         elif phone.answers_after is not None:
             self._later(call, number, phone.answers_after, self._person_answers)
 
-    def _patience(self, call: Call, number: str) -> float:
-        """How long ``number`` rings: as many times as its forwarding says, or as the PBX is set."""
-        external = call.caller not in self._behaviours
-        rule = rule_for(self._features[number], Forwarding.NO_ANSWER, external=external)
+    def _patience(self, rule: ForwardRule | None) -> float:
+        """How long a line rings: as many times as its forwarding says, or as the PBX is set."""
         if rule is None or rule.rings is None:
             return self._limits.no_answer
         return rule.rings * self._limits.ring
@@ -292,9 +300,11 @@ class Exchange:
             if other is not call and other.parties[device] is Phase.TALKING:
                 self._hold(other, device, Cause.NORMAL)
 
-    def _not_answered(self, call: Call, device: str) -> None:
+    def _not_answered(self, call: Call, device: str, *, rule: ForwardRule | None) -> None:
         call.stop_timers(device)
-        if not self._forwarded(call, device, Forwarding.NO_ANSWER):
+        if rule is not None:
+            self._follow(call, device, rule.destination, Cause.CALL_FORWARD_NO_ANSWER)
+        else:
             self._tell(Kind.FAIL, call, device, Cause.CALL_NOT_ANSWERED)
             self._dropped(call, device)
 
@@ -368,13 +378,15 @@ class Exchange:
 
     def single_step_transfer(self, call: Call, device: str, number: str) -> None:
         """Replace ``device`` by ``number``."""
-        if self._in_vain(call, device, number):
+        others = [party for party in call.parties if party != device]
+        caller = call.caller if call.caller in others else others[0]
+        if self._in_vain(replace(call, caller=caller), device, number):  # whose call will come there
             return
         self._tell_report(
             Merge(Kind.TRANSFER, call.id, device, Cause.SINGLE_STEP_TRANSFER, call.id, other=number)
         )
         self._take_out(call, device)
-        call.caller, call.dialled = self._caller_after(call, call), number
+        call.caller, call.dialled = caller, number
         call.tried = set(call.parties)
         self._offer(call, number, Cause.SINGLE_STEP_TRANSFER)
 

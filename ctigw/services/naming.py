@@ -132,6 +132,11 @@ class Naming:
             raise Refused(Reason.INVALID_HELD_DEVICE_ID)
         device = first.device or second.device or self._in_both(first.call_id or "", second.call_id or "")
         access.may_control(session, device)
+        for call_id, wanted, nothing in (
+            (first.call_id, HELD, Reason.NO_HELD_CALL),
+            (second.call_id, CONNECTED, Reason.NO_ACTIVE_CALL),
+        ):  # both are there before the state of either is looked at
+            picture.connection(call_id, device, frozenset(State) if call_id else wanted, nothing)
         return (
             picture.connection(
                 first.call_id, device, HELD, Reason.NO_HELD_CALL, otherwise=Reason.INVALID_HELD_DEVICE_STATE

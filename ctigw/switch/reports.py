@@ -84,6 +84,10 @@ def _merge(picture: Picture, report: Merge) -> list[AnyEvent]:
     result = picture.call_of(report.call)
     states: dict[str, State] = {report.device: State.NULL}
     moved: list[Moved] = []
+    if report.kind is Kind.CONFERENCE:  # first of its parties, as in the answer and the event
+        picture.connect(result, report.device, State.CONNECTED)
+        states[report.device] = State.CONNECTED
+        moved.append(Moved(report.device, result.id, primary.id))
     for call in old_calls:
         for device, connection in tuple(call.connections.items()):
             if device == report.device:
@@ -98,10 +102,6 @@ def _merge(picture: Picture, report: Merge) -> list[AnyEvent]:
             picture.disconnect(call, report.device)
         if call is not result:
             picture.forget(call)
-    if report.kind is Kind.CONFERENCE:
-        picture.connect(result, report.device, State.CONNECTED)
-        states[report.device] = State.CONNECTED
-        moved.insert(0, Moved(report.device, result.id, primary.id))
     if report.other and report.other not in result.connections:
         moved.append(Moved(report.other, result.id, ""))
     _inherit(result, primary, report)
@@ -118,8 +118,13 @@ def _old(report: Merge) -> list[str]:
 
 
 def _inherit(result: Call, primary: Call, report: Merge) -> None:
-    """Who calls whom in the resulting call: as in the first one, as far as they are still there."""
-    result.redirected_by = ""
+    """Who calls whom in the resulting call: as in the first one, as far as they are still there.
+
+    A call that only got more parties is as it was, whoever has left it.
+    """
+    if report.kind is Kind.CONFERENCE and result is primary:
+        return
+    result.redirected_by = "" if report.kind is Kind.TRANSFER else primary.redirected_by
     result.calling = primary.calling
     if result.calling not in result.connections:
         result.calling = next(iter(result.connections), "")

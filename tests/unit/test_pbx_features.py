@@ -100,6 +100,18 @@ def test_what_is_set_while_a_phone_rings_does_not_touch_that_call(bench: Bench) 
     assert bench.told(29) == []
 
 
+def test_forwarding_set_while_a_phone_rings_is_for_the_next_call(bench: Bench) -> None:
+    forward(bench, "2003", F.NO_ANSWER, "2004")
+    bench.call("2001", "2002")
+    bench.call("2005", "2003")
+    bench.told()
+    forward(bench, "2002", F.NO_ANSWER, "2004")
+    forward(bench, "2003", F.NO_ANSWER, "2006")
+    told = bench.told(30)
+    assert told[0] == (K.FAIL, "2002", C.CALL_NOT_ANSWERED)
+    assert told[-1] == (K.DELIVER, "2004", C.CALL_FORWARD_NO_ANSWER)
+
+
 def test_a_barred_line_forwards_nothing_outside(bench: Bench) -> None:
     refused = bench.refused(bench.pbx.set_forwarding("2020", ForwardRule(F.IMMEDIATE, "91")))
     assert refused is Reason.INVALID_FORWARDING_DESTINATION

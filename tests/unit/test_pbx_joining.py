@@ -431,6 +431,14 @@ def test_a_single_step_follows_forwardings(bench: Bench) -> None:
     assert bench.states(call) == {"2002": "connected", "2003": "alerting"}
 
 
+def test_a_single_step_follows_forwardings_of_whose_call_it_will_be(bench: Bench) -> None:
+    forward(bench, "2009", F.DO_NOT_DISTURB_EXTERNAL, "2003")
+    call = bench.call("2001", "91")
+    bench.told(2)
+    done(bench.pbx.single_step_transfer(call, "2001", "2009"))
+    assert bench.told()[1:] == [(K.DIVERT, "2009", C.CALL_FORWARD), (K.DELIVER, "2003", C.CALL_FORWARD)]
+
+
 def test_single_step_conference(bench: Bench) -> None:
     call = bench.up("2001", "2002")
     assert done(bench.pbx.single_step_conference(call, "2001", "2003", listen_only=False)) == call

@@ -85,10 +85,30 @@ def test_a_transfer_joins_the_others_in_a_new_call() -> None:
 def test_a_conference_has_whoever_made_it_in_it() -> None:
     bench = Bench()
     (joined,) = bench.tell(merge(K.CONFERENCE))
-    assert bench.states() == {"3": {"2": "connected", "3": "connected", "1": "connected"}}
+    assert bench.states() == {"3": {"1": "connected", "2": "connected", "3": "connected"}}
+    assert list(bench.picture.calls["3"].connections) == ["1", "2", "3"]
     assert isinstance(joined, CallsJoined)
     assert joined.connections == (Moved("1", "3", "1"), Moved("2", "3", "1"), Moved("3", "3", "2"))
     assert joined.states["1"] is S.CONNECTED
+
+
+@pytest.mark.parametrize("call", ["x", "z"])
+def test_who_redirected_a_call_is_told_in_its_conference_but_not_to_whom_it_is_transferred(call: str) -> None:
+    for kind, redirected in ((K.CONFERENCE, "4"), (K.TRANSFER, "")):
+        bench = Bench()
+        bench.picture.calls["1"].redirected_by = "4"
+        (joined,) = bench.tell(merge(kind, call=call))
+        assert isinstance(joined, CallsJoined)
+        assert bench.picture.calls[joined.call].redirected_by == redirected
+
+
+def test_whoever_called_is_still_told_when_a_call_gets_one_more_party() -> None:
+    bench = Bench()
+    bench.tell(merge(K.CONFERENCE))
+    bench.tell(Report(K.CLEAR, "z", "2", Cause.NORMAL_CLEARING))
+    bench.tell(Merge(K.CONFERENCE, "z", "1", Cause.SINGLE_STEP_CONFERENCE, "z", other="4"))
+    (call,) = bench.picture.calls.values()
+    assert (call.calling, call.called) == ("2", "1")
 
 
 def test_parties_keep_their_states() -> None:
