@@ -41,6 +41,7 @@ from simulators.behaviours import (
     behaviour,
     behaviours_of,
     demo_phones,
+    rule_for,
     with_rule,
 )
 from simulators.calls import Call, Phase
@@ -432,15 +433,19 @@ class Pbx(Driver):
 
         Those for the busy or absent cannot be judged beforehand: a call does not follow them twice.
         """
-        number: str | None = rule.destination
+        return rule.destination == device or any(
+            self._comes_back(device, rule, external=external) for external in (False, True)
+        )
+
+    def _comes_back(self, device: str, rule: ForwardRule, *, external: bool) -> bool:
+        first = rule_for(with_rule(self._features[device], rule), Forwarding.IMMEDIATE, external=external)
+        number: str | None = rule.destination if first == rule else None
         seen: set[str] = set()
         while number in self._features and number not in seen and number != device:
             seen.add(number)
-            always = (
-                r for r in self._features[number].forwarding if r.active and r.when is Forwarding.IMMEDIATE
-            )
-            number = next((r.destination for r in always), None)
-        return rule.destination == device or (rule.when is Forwarding.IMMEDIATE and number == device)
+            following = rule_for(self._features[number], Forwarding.IMMEDIATE, external=external)
+            number = following.destination if following else None
+        return number == device
 
     async def _change(
         self, number: str, change: Callable[[LineFeatures], LineFeatures], report: AnyReport

@@ -832,16 +832,18 @@ class Model:
         return Rule(old.to, active=True, rings=old.rings if rings is None else rings)
 
     def _loops(self, line: Line, when: str, new: Rule) -> bool:
-        """Forwardings of everything must not lead back to where they start."""
-        seen, number = {line.number}, new.to
-        while when == "forwardImmediate" and number in self.lines:
-            if number in seen:
-                return True
-            seen.add(number)
-            rule = self.lines[number].forwardings.get("forwardImmediate")
-            if rule is None or not rule.active:
-                return False
-            number = rule.to
+        """Forwardings of everything must not lead back to where they start, for the calls of no origin."""
+        changed = replace(line, forwardings=line.forwardings | {when: new})
+        for outside in (False, True):
+            rule = changed.rule("forwardImmediate", outside=outside)
+            way = [line.number]
+            while rule is new or (rule and len(way) > 1):
+                if rule.to in way:
+                    return True
+                if rule.to not in self.lines:
+                    break
+                way.append(rule.to)
+                rule = self.lines[rule.to].rule("forwardImmediate", outside=outside)
         return False
 
     def _put_forwarding(self, line: Line, when: str, rule: Rule) -> None:

@@ -347,6 +347,19 @@ def test_a_loop_cannot_be_set(bench: Bench) -> None:
     forward(bench, "2004", F.BUSY, "2002")  # not a loop: a call follows no forwarding twice
 
 
+@pytest.mark.parametrize("when", [F.IMMEDIATE, F.IMMEDIATE_INTERNAL])
+def test_a_loop_for_the_calls_of_one_origin_cannot_be_set(bench: Bench, when: Forwarding) -> None:
+    forward(bench, "2002", F.IMMEDIATE_INTERNAL, "2003")
+    command = bench.pbx.set_forwarding("2003", ForwardRule(when, "2002"))
+    assert bench.refused(command) is Reason.INVALID_FORWARDING_DESTINATION
+    forward(bench, "2003", F.IMMEDIATE_INTERNAL, "2004")  # goes before the one for all
+    forward(bench, "2003", F.IMMEDIATE, "2002")  # so this one is for calls from outside, which stay at 2002
+    forward(bench, "2002", F.IMMEDIATE_EXTERNAL, "2004")
+    for last in (F.IMMEDIATE, F.IMMEDIATE_EXTERNAL):
+        command = bench.pbx.set_forwarding("2004", ForwardRule(last, "2003"))
+        assert bench.refused(command) is Reason.INVALID_FORWARDING_DESTINATION
+
+
 def test_a_loop_ends_at_the_last_line() -> None:
     loop = {"2002": features({F.IMMEDIATE: "2003"}), "2003": features({F.IMMEDIATE: "2002"})}
     bench = Bench(saved=loop)
