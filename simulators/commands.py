@@ -50,10 +50,10 @@ def sim() -> None:
 @sim.command()
 @at_simulator
 def lines(path: Path) -> None:
-    """List the lines, how they behave, and what they do in their calls."""
+    """List the lines, how they behave, what is set at them, and what they do in their calls."""
     for line in _asked(path, control.Lines()).lines:
-        calls = "; ".join(_in_words(connection) for connection in line.calls)
-        click.echo(f"{line.number:<6}  {line.behaviour:<16}  {calls}".rstrip())
+        now = [*["do not disturb"] * line.do_not_disturb, *line.forwardings, *map(_in_words, line.calls)]
+        click.echo(f"{line.number:<6}  {line.behaviour:<16}  {'; '.join(now)}".rstrip())
 
 
 @sim.command()
@@ -71,7 +71,7 @@ def behave(line: str, behaviour: str, path: Path) -> None:
 @click.argument("called")
 @at_simulator
 def ring(caller: str, called: str, path: Path) -> None:
-    """Have the outside number CALLER call the line CALLED."""
+    """Have CALLER, an outside number or a line, call CALLED."""
     _asked(path, control.Ring(caller, called))
     click.echo(f"{caller} calls {called}")
 

@@ -4,7 +4,7 @@ For whoever plays the people at the phones, `ctigw sim` for one.  Only the user 
 open the socket.  A request and what comes back::
 
     {"do": "behave", "line": "2003", "behaviour": "busy"}       {}
-    {"do": "ring", "caller": "95551234", "called": "3000"}      {"error": "operation/invalidCalledDeviceID"}
+    {"do": "ring", "caller": "95551234", "called": "3000"}      {"error": "operation: invalidCalledDeviceID"}
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Behave(Struct, frozen=True, forbid_unknown_fields=True, tag_field="do", ta
 
 
 class Ring(Struct, frozen=True, forbid_unknown_fields=True, tag_field="do", tag="ring"):
-    """An outside caller rings in."""
+    """Somebody, outside or at a line, calls."""
 
     caller: str
     called: str
@@ -90,6 +90,8 @@ class LineNow(Struct, frozen=True):
     number: str
     behaviour: str
     calls: tuple[Connection, ...]
+    do_not_disturb: bool = False
+    forwardings: tuple[str, ...] = ()
 
 
 class Reply(Struct, frozen=True, omit_defaults=True):
@@ -107,7 +109,7 @@ def answered(pbx: Pbx, line: bytes) -> Reply:
     try:
         return _obey(_requests.decode(line), pbx)
     except Refused as refused:
-        return Reply(error=str(refused))
+        return Reply(error=": ".join(refused.reason.value))
     except ValueError as error:  # msgspec's are, too
         return Reply(error=str(error))
 
@@ -120,10 +122,7 @@ def _obey(request: Request, pbx: Pbx) -> Reply:
 @_obey.register
 def _(_request: Lines, pbx: Pbx) -> Reply:
     return Reply(
-        lines=tuple(
-            LineNow(number, behaviour, _connections(pbx, number))
-            for number, behaviour in pbx.behaviour_names().items()
-        )
+        lines=tuple(_line_now(pbx, number, behaviour) for number, behaviour in pbx.behaviour_names().items())
     )
 
 
@@ -135,7 +134,7 @@ def _(request: Behave, pbx: Pbx) -> Reply:
 
 @_obey.register
 def _(request: Ring, pbx: Pbx) -> Reply:
-    pbx.ring_in(request.caller, request.called)
+    pbx.ring(request.caller, request.called)
     return Reply()
 
 
@@ -155,6 +154,12 @@ def _(request: PutDown, pbx: Pbx) -> Reply:
 def _(request: DropLink, pbx: Pbx) -> Reply:
     pbx.drop_link(request.seconds)
     return Reply()
+
+
+def _line_now(pbx: Pbx, number: str, behaviour: str) -> LineNow:
+    features = pbx.line_features(number)
+    forwardings = tuple(f"{r.when.value} to {r.destination}" for r in features.forwarding if r.active)
+    return LineNow(number, behaviour, _connections(pbx, number), features.do_not_disturb, forwardings)
 
 
 def _connections(pbx: Pbx, number: str) -> tuple[Connection, ...]:

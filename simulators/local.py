@@ -121,8 +121,7 @@ class LocalGateway:
 
     def ring(self, line: str, *, caller: str = "95551234") -> None:
         """``caller``, outside or at another line, calls ``line``.  Raises `ctigw.errors.Refused`."""
-        call = self.pbx.dial if self.pbx.is_line(caller) else self.pbx.ring_in
-        self._thread.run(lambda: call(caller, line))
+        self._thread.run(lambda: self.pbx.ring(caller, line))
 
     def answer(self, line: str) -> None:
         """The person at ``line`` lifts the handset.  Raises `ValueError` when nothing rings there."""

@@ -182,6 +182,10 @@ class Pbx(Driver):
             raise Refused(Reason.CALLING_DEVICE_OUT_OF_SERVICE)
         return self._placed(number, called, prompt=False)
 
+    def ring(self, caller: str, called: str) -> str:
+        """Somebody, at a line or outside, calls; gives the call's id.  Raises `Refused`."""
+        return (self.dial if self.is_line(caller) else self.ring_in)(caller, called)
+
     def pick_up(self, number: str) -> None:
         """The person at a line lifts the handset of a phone that rings or prompts.  Raises `ValueError`."""
         for call in self._exchange.at(number):
@@ -199,11 +203,12 @@ class Pbx(Driver):
         self._exchange.hang_up((talking or list(calls))[0], number)
 
     def drop_link(self, seconds: float | None = None) -> None:
-        """Lose the link to the gateway, for as long as the PBX is set to, or for ``seconds``."""
-        if self._link_back is not None:
-            return
-        self._outbox.stop()  # what was not told yet is never told, a snapshot that is waited for neither
-        self._put(Link(up=False))
+        """Lose the link to the gateway, for as long as the PBX is set to, or for ``seconds``, from now on."""
+        if self._link_back is None:
+            self._outbox.stop()  # what was not told yet is never told, a snapshot that is waited for neither
+            self._put(Link(up=False))
+        else:
+            self._link_back.cancel()
         down = self._limits.link_lost if seconds is None else seconds
         self._link_back = self._clock.callLater(down, self._link_is_back)
 

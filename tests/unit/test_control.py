@@ -48,6 +48,8 @@ def test_people_do_as_they_are_told(bench: Bench) -> None:
     assert asked(pbx, do="pick-up", line="2001") == Reply()
     assert bench.states("c1") == {"95551234": "connected", "2001": "connected"}
     assert asked(pbx, do="put-down", line="95551234") == Reply()
+    assert asked(pbx, do="ring", caller="2002", called="2001") == Reply()
+    assert bench.states("c2") == {"2002": "connected", "2001": "alerting"}
     assert asked(pbx, do="behave", line="2003", behaviour="busy") == Reply()
     assert pbx.behaviour_names()["2003"] == "busy"
     bench.told()
@@ -65,6 +67,8 @@ def test_the_lines_are_listed(bench: Bench) -> None:
     lines = {line.number: line for line in asked(bench.pbx, do="lines").lines}
     assert list(lines) == [str(number) for number in range(2001, 2021)]
     assert (lines["2012"].behaviour, lines["2012"].calls) == ("slow", ())
+    assert (lines["2009"].do_not_disturb, lines["2009"].forwardings) == (True, ())
+    assert lines["2010"].forwardings == ("forwardImmediate to 2001",)
     assert [(c.call, c.state, c.others) for c in lines["2001"].calls] == [
         ("c1", "hold", ("2002",)),
         ("c2", "connected", ("2003",)),
@@ -76,7 +80,7 @@ def test_the_lines_are_listed(bench: Bench) -> None:
     [
         (b'{"do":"behave","line":"2003","behaviour":"sleepy"}', "no behaviour is called 'sleepy'"),
         (b'{"do":"behave","line":"3000","behaviour":"busy"}', "there is no line 3000"),
-        (b'{"do":"ring","caller":"2001","called":"2002"}', "operation/invalidCallingDeviceID"),
+        (b'{"do":"ring","caller":"3000","called":"2002"}', "operation: invalidCallingDeviceID"),
         (b'{"do":"pick-up","line":"2001"}', "nothing rings at 2001"),
         (b'{"do":"put-down","line":"2001"}', "2001 is in no call"),
         (b'{"do":"drop-link","seconds":-1}', "Expected `float` >= 0.0 - at `$.seconds`"),
@@ -266,6 +270,8 @@ async def test_a_session(running: Bench, path: Path) -> None:
     listed = (await said(path, "lines")).output.splitlines()
     assert listed[0] == "2001    normal            c1 connected with 95551234"
     assert listed[6] == "2007    busy"
+    assert listed[8] == "2009    normal            do not disturb"
+    assert listed[9] == "2010    normal            forwardImmediate to 2001"
     assert (await said(path, "put-down", "2001")).output == "2001 hangs up\n"
     assert (await said(path, "behave", "2003", "busy")).output == "2003 is busy from now on\n"
     assert (await said(path, "lines")).output.splitlines()[2] == "2003    busy"
@@ -281,7 +287,7 @@ async def test_a_refusal_is_one_line_and_status_1(path: Path) -> None:
         ("pick-up", "2001"): "nothing rings at 2001",
         ("put-down", "2001"): "2001 is in no call",
         ("behave", "3000", "busy"): "there is no line 3000",
-        ("ring", "2001", "2002"): "operation/invalidCallingDeviceID",
+        ("ring", "3000", "2002"): "operation: invalidCallingDeviceID",
         ("ring", "9" * 5000, "2002"): f"{path}: it hung up without an answer",
     }.items():
         result = await said(path, *words)

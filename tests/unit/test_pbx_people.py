@@ -346,11 +346,12 @@ def test_every_command_is_refused_while_the_link_is_lost(bench: Bench) -> None:
     assert (pbx.live_calls, pbx.line_features("2001")) == (2, LineFeatures())
 
 
-def test_a_link_is_lost_once_at_a_time() -> None:
+def test_a_link_that_is_lost_already_is_lost_from_now_on() -> None:
     bench = Bench(limits=Limits(link_lost=5))
     bench.pbx.drop_link()
-    bench.pbx.drop_link(60)
     assert bench.told(4) == [Link(up=False)]
+    bench.pbx.drop_link(60)
+    assert bench.told(59) == []
     assert bench.told(1) == [Link(up=True)]
     assert bench.nothing_left()
 
