@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import click
 
-from ctigw.cli.running import REFUSED, UNUSABLE, fail
+from ctigw.cli.running import REFUSED, UNUSABLE, ask_password, fail
 from ctigw.cli.serve import config_option, data_option
 
 if TYPE_CHECKING:  # slow to import, for every command
@@ -74,7 +74,7 @@ def user_list(file: Path | None, data: Path) -> None:
     """List the users and their lines."""
     from ctigw.directory import users
 
-    found = _in_directory(file, data, users.users)
+    found = _in_directory(file, data, users.users, make=False)
     _table(("NAME", "SHOWN AS", "LINES"), ((u.name, u.display_name, " ".join(u.lines)) for u in found))
 
 
@@ -137,7 +137,9 @@ def line_list(file: Path | None, data: Path) -> None:
     """List the lines and their owners."""
     from ctigw.directory import lines
 
-    _table(("NUMBER", "OWNER"), ((x.number, x.owner) for x in _in_directory(file, data, lines.lines)))
+    _table(
+        ("NUMBER", "OWNER"), ((x.number, x.owner) for x in _in_directory(file, data, lines.lines, make=False))
+    )
 
 
 @line.command("assign")
@@ -187,7 +189,7 @@ def app_list(file: Path | None, data: Path) -> None:
     """List the applications and their rights."""
     from ctigw.directory import applications
 
-    found = _in_directory(file, data, applications.applications)
+    found = _in_directory(file, data, applications.applications, make=False)
     rows = ((a.name, " ".join(a.monitor), " ".join(a.control)) for a in found)
     _table(("NAME", "MONITORS", "CONTROLS"), rows)
 
@@ -264,7 +266,10 @@ def calls(device: str | None, since: float | None, limit: int, file: Path | None
     from ctigw.store import call_log
 
     found = _in_directory(
-        file, data, lambda session: call_log.calls(session, device=device, since=since, limit=limit)
+        file,
+        data,
+        lambda session: call_log.calls(session, device=device, since=since, limit=limit),
+        make=False,
     )
     _table(
         ("STARTED", "CALL", "LINE", "CALLING", "CALLED", "ANSWERED", "ENDED", "CAUSE"),
@@ -288,7 +293,10 @@ def audit(
     from ctigw.store import audit
 
     found = _in_directory(
-        file, data, lambda session: audit.entries(session, who=who, device=device, since=since, limit=limit)
+        file,
+        data,
+        lambda session: audit.entries(session, who=who, device=device, since=since, limit=limit),
+        make=False,
     )
     _table(
         ("AT", "WHO", "ON BEHALF OF", "REQUEST", "OUTCOME", "TARGET"),
@@ -318,15 +326,18 @@ def db_revision(file: Path | None, data: Path) -> None:
     """Say which revision the tables are at, and which one this program needs."""
     from ctigw.store.database import HEAD
 
-    with _database(file, data) as database:
+    with _database(file, data, make=False) as database:
         click.echo(f"at {database.revision() or 'nothing'}, needs {HEAD}")
 
 
-def _in_directory(file: Path | None, data: Path, work: Callable[[Session], T]) -> T:
-    """``work`` in one transaction, in a database that is up to date; what goes wrong ends the command."""
+def _in_directory(file: Path | None, data: Path, work: Callable[[Session], T], *, make: bool = True) -> T:
+    """``work`` in one transaction, in a database that is up to date; what goes wrong ends the command.
+
+    ``make``: where there is no database yet.
+    """
     from ctigw.directory.errors import DirectoryError
 
-    with _database(file, data) as database:
+    with _database(file, data, make=make) as database:
         database.migrate()
         try:
             return database.run_now(work)
@@ -335,25 +346,31 @@ def _in_directory(file: Path | None, data: Path, work: Callable[[Session], T]) -
 
 
 @contextlib.contextmanager
-def _database(file: Path | None, data: Path) -> Iterator[Database]:
+def _database(file: Path | None, data: Path, *, make: bool = True) -> Iterator[Database]:
     from sqlalchemy.exc import SQLAlchemyError
 
     from ctigw.config import Config, ConfigError, load
     from ctigw.store.database import Database, DatabaseError, url_in
 
+    where = "database"
     try:
         url = (load(file) if file else Config()).store.url
         if not url:
+            where = str(url_in(data).database)
+            if not (make or Path(where).exists()):  # an empty answer would say that there is nothing in it
+                fail(f"{where}: there is no such database", UNUSABLE)
             data.mkdir(parents=True, exist_ok=True, mode=0o700)
         database = Database(url or url_in(data))
         try:
             yield database
         finally:
             database.close()
-    except (ConfigError, DatabaseError) as error:
+    except ConfigError as error:
         fail(str(error), UNUSABLE)
+    except DatabaseError as error:
+        fail(f"{where}: {error}", UNUSABLE)
     except SQLAlchemyError as error:
-        fail(f"database: {' '.join(str(getattr(error, 'orig', None) or error).split())}", UNUSABLE)
+        fail(f"{where}: {' '.join(str(getattr(error, 'orig', None) or error).split())}", UNUSABLE)
     except OSError as error:
         fail(f"--data: {error}", UNUSABLE)
 
@@ -362,8 +379,7 @@ def _password(from_stdin: bool) -> str:
     """Never an argument: those can be seen by everybody on the machine."""
     if from_stdin:
         return sys.stdin.readline().rstrip("\r\n")
-    asked: str = click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
-    return asked
+    return ask_password("--password-stdin reads it", twice=True)
 
 
 def _since(text: str, now: float) -> float:

@@ -11,12 +11,13 @@ from typing import Any
 
 import click
 
-from ctigw.cli.running import REFUSED, fail, on_reactor
+from ctigw.cli.running import REFUSED, UNUSABLE, ask_password, fail, on_reactor
 from ctigw.config import Log
 from ctigw.csta.application_session import (
     ApplicationInfo,
     StartApplicationSession,
     StartApplicationSessionNegResponse,
+    StartError,
 )
 from ctigw.csta.types import ED3
 from ctigw.net import logs
@@ -33,6 +34,12 @@ class Access:
 
     at: str
     name: str | None
+
+
+_NOT_IN = {
+    StartError.INVALID_APPLICATION_INFO: "wrong name or password",
+    StartError.SERVER_RESOURCES_BUSY: "too many attempts; wait a little",
+}
 
 
 def at_gateway(command: Callable[..., None]) -> Callable[..., None]:
@@ -90,7 +97,7 @@ def with_client(
         except Lost as error:
             fail(str(error), REFUSED)
         except ValueError as error:
-            fail(f"--at {gateway.at}: {error}", REFUSED)
+            fail(f"--at {gateway.at}: {error}", UNUSABLE)
         reactor.addSystemEventTrigger("before", "shutdown", client.close)
         try:
             if gateway.name:
@@ -112,7 +119,7 @@ def say(text: str) -> None:
 
 
 def _password() -> str:
-    return os.environ.get("CTIGW_PASSWORD") or str(click.prompt("Password", hide_input=True, err=True))
+    return os.environ.get("CTIGW_PASSWORD") or ask_password("set CTIGW_PASSWORD")
 
 
 async def _log_in(client: CstaClient, name: str, password: str) -> None:
@@ -125,4 +132,5 @@ async def _log_in(client: CstaClient, name: str, password: str) -> None:
     answer = await asked(client, request, f"log in as {name}")
     if isinstance(answer, StartApplicationSessionNegResponse):
         why = answer.error_code.defined_error
-        fail(f"log in as {name}: {why.value if why else answer.error_code.appl_error}", REFUSED)
+        words = _NOT_IN.get(why, why.value) if why else answer.error_code.appl_error
+        fail(f"log in as {name}: {words}", REFUSED)

@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from ctigw.cli.client import form_option
-from ctigw.cli.running import REFUSED, fail
+from ctigw.cli.running import UNUSABLE, fail
 from ctigw.cli.serve import checked, config_option
 from ctigw.csta.types import csta
 from ctigw.errors import MEANINGS
@@ -101,7 +101,7 @@ def describe(topic: str | None, file: Path | None, form: str | None) -> None:
         click.echo(json.dumps(found) if form else message_text(found))
         return
     if topic not in (None, *TOPICS):
-        fail(f"describe {topic}: neither a message nor {', '.join(TOPICS)}", REFUSED)
+        fail(f"describe {topic}: neither a message nor {', '.join(TOPICS)}", UNUSABLE)
     gateway = checked(file)
     told = {name: tell(gateway) for name, tell in TOPICS.items() if topic in (None, name)}
     if form:

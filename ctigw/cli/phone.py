@@ -14,7 +14,7 @@ from ctigw.cli import show
 from ctigw.cli.connection import Access, at_gateway, one_request
 from ctigw.csta import call_control as csta
 from ctigw.csta.associated import GenerateDigits
-from ctigw.csta.logical import ForwardingType, GetForwarding, SetDoNotDisturb, SetForwarding
+from ctigw.csta.logical import ForwardingType, GetDoNotDisturb, GetForwarding, SetDoNotDisturb, SetForwarding
 from ctigw.csta.snapshot import SnapshotDevice
 from ctigw.csta.types import ConnectionID
 
@@ -152,10 +152,13 @@ def conference(line: str, number: str | None, gateway: Access) -> None:
 
 @click.command()
 @click.argument("line")
-@click.argument("switch", type=click.Choice(["on", "off"]))
+@click.argument("switch", type=click.Choice(["on", "off"]), required=False)
 @at_gateway
-def dnd(line: str, switch: str, gateway: Access) -> None:
-    """Keep calls away from LINE (do not disturb), or let them come again."""
+def dnd(line: str, switch: str | None, gateway: Access) -> None:
+    """Keep calls away from LINE (do not disturb), or let them come again; without a word, say how it is."""
+    if switch is None:
+        one_request(gateway, GetDoNotDisturb(device=line), f"dnd {line}", show.do_not_disturb)
+        return
     request = SetDoNotDisturb(device=line, do_not_disturb_on=switch == "on")
     one_request(
         gateway, request, f"dnd {line} {switch}", lambda _response: f"do not disturb is {switch} at {line}"
@@ -182,6 +185,10 @@ def forward(
     line: str, number: str | None, gateway: Access, *, when: str, rings: int | None, off: bool
 ) -> None:
     """Forward the calls of LINE to NUMBER; with neither NUMBER nor --off, list its forwardings."""
+    if off and number is not None:
+        raise click.UsageError("--off takes no NUMBER")
+    if rings is not None and (number is None or not when.startswith("NoAns")):
+        raise click.UsageError("--rings goes with a NUMBER and --when NoAns, NoAnsInt or NoAnsExt")
     if number is None and not off:
         one_request(gateway, GetForwarding(device=line), f"forward {line}", show.forwardings)
         return

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 from collections.abc import Awaitable, Callable
 from typing import Any, NoReturn
 
@@ -21,3 +23,19 @@ def on_reactor(work: Callable[[Any], Awaitable[None]]) -> None:
     """Run ``work(reactor)`` until it is done or a signal ends it; then leave the process."""
     start: Any = react  # typed for work that never ends
     start(work)
+
+
+def ask_password(otherwise: str, *, twice: bool = False) -> str:
+    """A password from the terminal; where there is none, ``otherwise`` says what to do instead."""
+    if not _terminal():
+        fail(f"there is no terminal to ask for the password; {otherwise}", UNUSABLE)
+    asked: str = click.prompt("Password", hide_input=True, confirmation_prompt=twice, err=True)
+    return asked
+
+
+def _terminal() -> bool:
+    """Whether somebody can be asked: passwords are, even when standard input is something else."""
+    with contextlib.suppress(OSError):
+        os.close(os.open("/dev/tty", os.O_RDWR))
+        return True
+    return False

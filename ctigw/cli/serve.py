@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -50,7 +51,14 @@ def demo(data: Path, port: int) -> None:
     def welcome(addresses: tuple[Any, ...]) -> None:
         click.echo(_welcome(addresses[0].port, data))
 
-    _serve(config, data, welcome, prepare=ensure_demo)
+    def in_words(why: str) -> str:
+        """Who runs the demo has no configuration whose keys could be named."""
+        key, _, rest = why.partition(": ")
+        if key != "listeners[0].endpoint":
+            return why
+        return f"port {port} cannot be had; `--port 0` takes any free one ({rest})"
+
+    _serve(config, data, welcome, in_words=in_words, prepare=ensure_demo)
 
 
 @click.command()
@@ -62,7 +70,7 @@ def run(file: Path | None, data: Path) -> None:
         config = load(file) if file else Config()
     except ConfigError as error:
         fail(str(error), UNUSABLE)
-    _serve(config, data, prefix=f"{file}: " if file else "")
+    _serve(config, data, in_words=lambda why: f"{file}: {why}" if file else why)
 
 
 @click.command()
@@ -87,7 +95,14 @@ def checked(file: Path | None) -> Any:
         fail(str(error), UNUSABLE)
 
 
-def _serve(config: Config, data: Path, ready: Any = None, *, prefix: str = "", prepare: Any = None) -> None:
+def _serve(
+    config: Config,
+    data: Path,
+    ready: Callable[[tuple[Any, ...]], None] | None = None,
+    *,
+    in_words: Callable[[str], str] = str,
+    prepare: Any = None,
+) -> None:
     from ctigw import app
     from ctigw.net import logs
 
@@ -98,7 +113,7 @@ def _serve(config: Config, data: Path, ready: Any = None, *, prefix: str = "", p
         try:
             running = await app.start(config, data, reactor, prepare=prepare)
         except ConfigError as error:
-            fail(f"{prefix}{error}", UNUSABLE)
+            fail(in_words(str(error)), UNUSABLE)
         reactor.addSystemEventTrigger("before", "shutdown", lambda: Deferred.fromCoroutine(running.stop()))
         if ready:
             ready(running.addresses)

@@ -13,7 +13,7 @@ import click
 
 from ctigw.csta import associated, events, logical
 from ctigw.csta.capability import GetCSTAFeaturesResponse
-from ctigw.csta.logical import GetForwardingResponse
+from ctigw.csta.logical import GetDoNotDisturbResponse, GetForwardingResponse
 from ctigw.csta.snapshot import SnapshotDeviceResponse
 from ctigw.csta.types import ConnectionID, ConnectionListItem, csta
 from ctigw.xml import EMPTY, camel_case
@@ -65,6 +65,11 @@ def forwardings(message: GetForwardingResponse) -> str:
         rings = f" after {item.ring_count} rings" if item.ring_count else ""
         lines.append(f"{kind:<18} {'on ' if item.forward_status else 'off'}  {item.forward_dn}{rings}")
     return "\n".join(lines) or "none"
+
+
+def do_not_disturb(message: GetDoNotDisturbResponse) -> str:
+    """Whether it is on."""
+    return "on" if message.do_not_disturb_on else "off"
 
 
 def snapshot(message: SnapshotDeviceResponse) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import clientFromString, connectProtocol
-from twisted.internet.error import ConnectError, ConnectionDone, DNSLookupError
+from twisted.internet.error import ConnectError, ConnectionDone, ConnectionLost, DNSLookupError
 from twisted.internet.interfaces import IReactorTime, ITCPTransport
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
@@ -20,6 +21,7 @@ from ctigw.errors import Reason
 from ctigw.xml import XmlError
 
 ENDPOINTS = ("tcp:", "tls:", "unix:")
+LAST_PORT = 65_535
 
 
 class NegativeAnswer(Exception):  # noqa: N818 - it is an answer
@@ -97,7 +99,7 @@ class CstaClient(Protocol):
         if self.why_lost is None and isinstance(reason.value, ConnectionDone):
             self.why_lost = "the gateway has closed the connection"
         elif self.why_lost is None:
-            self.why_lost = f"the connection is lost: {reason.getErrorMessage()}"
+            self.why_lost = f"the connection is lost: {_in_words(reason.value)}"
         waiting, self._waiting = self._waiting, {}
         for answer in waiting.values():
             answer.errback(Lost(self.why_lost))
@@ -143,7 +145,8 @@ async def connect(
     try:
         endpoint = description(reactor, _description(at))
     except Exception as error:  # noqa: BLE001 - parsers of endpoints raise what they like
-        raise ValueError(" ".join(str(error).split())) from None
+        why = " ".join(str(error).split())
+        raise ValueError(why or "trustRoots must be a folder with .pem files in it") from None
     client = CstaClient(reactor, on_event, patience=patience)
     try:
         await join(endpoint, client)
@@ -153,8 +156,36 @@ async def connect(
 
 
 def _description(at: str) -> str:
-    """``at`` as a Twisted endpoint description."""
-    host, _, port = at.rpartition(":")
-    if not (host and port.isdigit()) or host.startswith(ENDPOINTS):
+    """``at`` as a Twisted endpoint description.  Raises `ValueError` when there is no such place."""
+    kind = next((kind for kind in ENDPOINTS if at.startswith(kind)), None)
+    if kind == "unix:":
         return at
+    if kind is not None:
+        parts = re.split(r"(?<!\\):", at)
+        _must_be_port(parts[2] if len(parts) > 2 else "")  # noqa: PLR2004 - kind, host, port
+        return at
+    host, colon, port = at.rpartition(":")
+    if ":" in host and not host.startswith("["):
+        raise ValueError("an IPv6 address stands in brackets: [::1]:4721")
+    if not colon or not host:
+        raise ValueError("it has the form host:port, or tcp:host:port, tls:host:port, unix:path")
+    _must_be_port(port)
     return f"tcp:{host.strip('[]').replace(':', chr(92) + ':')}:{port}"
+
+
+def _must_be_port(text: str) -> None:
+    if not (text.isascii() and text.isdigit() and 0 < int(text) <= LAST_PORT):
+        raise ValueError(f"the port must be a number from 1 to {LAST_PORT}")
+
+
+def _in_words(why: BaseException | None) -> str:
+    """What ended a connection, for people: OpenSSL says it in a list of triples."""
+    from OpenSSL import SSL  # slow to import, for every command
+
+    if isinstance(why, SSL.Error) and why.args and why.args[0]:
+        said = str(why.args[0][-1][-1])
+        hint = "; trustRoots=DIR names a folder with those to trust" if "verify failed" in said else ""
+        return f"TLS: {said}{hint}"
+    if isinstance(why, ConnectionLost):
+        return "it was cut off"
+    return str(why)

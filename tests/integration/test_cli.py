@@ -13,6 +13,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
+
+from ctigw.cli import main
 
 ED3 = "http://www.ecma-international.org/standards/ecma-323/csta/ed3"
 CTIGW = (sys.executable, "-m", "ctigw")
@@ -91,7 +94,7 @@ def test_who_logs_in_may_use_their_own_line(demo: str) -> None:
     assert as_alice("deflect", "2001", "2003") == (1, refused)
     violation = "ctigw: hold 2002: operation: privilegeViolationSpecifiedDevice\n"
     assert as_alice("hold", "2002") == (1, violation)
-    wrong = "ctigw: log in as alice: invalidApplicationInfo\n"
+    wrong = "ctigw: log in as alice: wrong name or password\n"
     assert as_alice("snapshot", "2001", password="demon") == (1, wrong)
 
 
@@ -132,6 +135,7 @@ transfer 2003 2002: transferred: call *
 hangup 2002: 2002 hangs up
 hangup 2005: 2005 hangs up
 dnd 2001 on: do not disturb is on at 2001
+dnd 2001: on
 dnd 2001 off: do not disturb is off at 2001
 forward 2001: none
 forward 2001 2002 --when NoAns --rings 3: 2001 forwards to 2002 (forwardNoAns)
@@ -147,6 +151,19 @@ def test_the_phone_on_the_command_line(demo: str) -> None:
         words, _, said = step.partition(": ")
         ran = ctigw(*words.split(), at=demo)
         assert (words, re.sub(r"call \d+", "call *", ran.stdout), ran.stderr) == (words, said + "\n", "")
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        ("2001 2002 --off", "--off takes no NUMBER"),
+        ("2001 2002 --rings 3", "--rings goes with a NUMBER and --when NoAns, NoAnsInt or NoAnsExt"),
+        ("2001 --rings 3 --when NoAns", "--rings goes with a NUMBER and --when NoAns, NoAnsInt or NoAnsExt"),
+    ],
+)
+def test_what_does_not_go_together_is_not_ignored(words: str, why: str) -> None:
+    refused = CliRunner().invoke(main, ["forward", *words.split()])
+    assert (refused.exit_code, refused.stderr.splitlines()[-1]) == (2, f"Error: {why}")
 
 
 def test_events_for_programs(demo: str) -> None:
@@ -214,18 +231,19 @@ def test_no_gateway_there_is_one_line_and_status_1() -> None:
     assert re.fullmatch(r"ctigw: cannot connect to 127\.0\.0\.1:\d+: .*refused.*\n", refused.stderr)
 
 
-def test_rubbish_instead_of_an_address_is_one_line_and_status_1() -> None:
+def test_rubbish_instead_of_an_address_is_one_line_and_status_2() -> None:
     refused = ctigw("status", at="rubbish")
     assert (refused.returncode, refused.stderr) == (
-        1,
-        "ctigw: --at rubbish: Unknown endpoint type: 'rubbish'\n",
+        2,
+        "ctigw: --at rubbish: it has the form host:port, or tcp:host:port, tls:host:port, unix:path\n",
     )
 
 
 def test_a_taken_port_is_one_line_and_status_2(demo: str, tmp_path: Path) -> None:
     refused = ctigw("demo", "--port", demo.partition(":")[2], "--data", str(tmp_path))
     assert refused.returncode == 2
-    assert re.search(r"^ctigw: listeners\[0\]\.endpoint: .*Address already in use", refused.stderr)
+    why = r"^ctigw: port \d+ cannot be had; `--port 0` takes any free one \(.*Address already in use"
+    assert re.search(why, refused.stderr)
     assert len(refused.stderr.splitlines()) == 1
 
 

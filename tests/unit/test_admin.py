@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from ctigw.cli import main
+from ctigw.cli import main, running
 from ctigw.cli.admin import _since
 from ctigw.directory import credentials
 from ctigw.store import audit, call_log
@@ -67,7 +67,8 @@ def test_applications(desk: Desk) -> None:
     assert desk.said("app list") == "NAME  MONITORS  CONTROLS\n"
 
 
-def test_passwords_are_asked_for_twice_or_read(desk: Desk) -> None:
+def test_passwords_are_asked_for_twice_or_read(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(running, "_terminal", lambda: True)
     desk.do("user add alice@example.com", "first\nfirst\n")
     desk.do("app add acd", "first\nfirst\n")
     for name, words in (("alice", "user password alice@example.com"), ("acd", "app password acd")):
@@ -77,6 +78,13 @@ def test_passwords_are_asked_for_twice_or_read(desk: Desk) -> None:
     assert desk.do("user password alice@example.com", "third\nother\n").exit_code == 1
 
 
+def test_where_there_is_no_terminal_nothing_is_asked(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(running, "_terminal", lambda: False)
+    result = desk.do("user add alice@example.com", "first\nfirst\n")
+    why = "ctigw: there is no terminal to ask for the password; --password-stdin reads it\n"
+    assert (result.exit_code, result.stderr) == (2, why)
+
+
 @pytest.mark.parametrize(
     ("words", "status", "why"),
     [
@@ -84,7 +92,7 @@ def test_passwords_are_asked_for_twice_or_read(desk: Desk) -> None:
         ("app grant acd monitor *", 1, "ctigw: there is no application acd\n"),
         ("line add 20*", 1, "ctigw: '20*' is not a line's number: up to 64 letters, digits and + # . _\n"),
         ("user list --config /nowhere", 2, "ctigw: /nowhere: No such file or directory\n"),
-        ("user list --data /dev/null/x", 2, "ctigw: --data: [Errno 20] Not a directory: '/dev/null/x'\n"),
+        ("line add 2001 --data /dev/null/x", 2, "ctigw: --data: [Errno 20] Not a directory: '/dev/null/x'\n"),
     ],
 )
 def test_what_cannot_be_done_is_told_in_one_line(desk: Desk, words: str, status: int, why: str) -> None:
@@ -100,13 +108,30 @@ def test_the_store_of_the_configuration_is_used(desk: Desk, tmp_path: Path) -> N
 
 
 def test_the_database_is_brought_up_to_date(desk: Desk) -> None:
-    assert desk.said("db revision") == f"at nothing, needs {HEAD}\n"
     assert desk.said("db upgrade") == f"from nothing to {HEAD}\n"
     assert desk.said("db upgrade") == f"at {HEAD} already\n"
     assert desk.said("db revision") == f"at {HEAD}, needs {HEAD}\n"
 
 
+@pytest.mark.parametrize("words", ["user list", "line list", "app list", "calls", "audit", "db revision"])
+def test_where_there_is_no_database_nothing_is_listed_and_none_is_made(desk: Desk, words: str) -> None:
+    result = desk.do(words)
+    file = desk.data / "ctigw.sqlite"
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == f"ctigw: {file}: there is no such database\n"
+    assert not desk.data.exists()
+
+
+def test_what_is_no_database_is_named(desk: Desk) -> None:
+    desk.data.mkdir()
+    file = desk.data / "ctigw.sqlite"
+    file.write_text("notes" * 1000)
+    result = desk.do("user list")
+    assert (result.exit_code, result.stderr) == (2, f"ctigw: {file}: file is not a database\n")
+
+
 def test_the_logs_are_shown(desk: Desk) -> None:
+    desk.said("db upgrade")
     assert desk.said("calls").splitlines() == ["STARTED  CALL  LINE  CALLING  CALLED  ANSWERED  ENDED  CAUSE"]
     entry = call_log.LoggedCall(
         "7", "2001", "2001", "9\x1b[2J", 1_700_000_000.0, None, 1_700_000_009.5, "busy"

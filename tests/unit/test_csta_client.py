@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 import pytest_twisted
+from OpenSSL import SSL
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
-from twisted.internet.error import ConnectionDone
+from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
@@ -17,7 +19,7 @@ from ctigw.csta.events import ConnectionClearedEvent
 from ctigw.csta.frame import Frame, FrameReader
 from ctigw.csta.monitoring import MonitorStop, MonitorStopResponse
 from ctigw.csta.system import RequestSystemStatus
-from ctigw.net.csta_client import CstaClient, Lost, NegativeAnswer, _description, connect
+from ctigw.net.csta_client import CstaClient, Lost, NegativeAnswer, _description, _in_words, connect
 from ctigw.xml import XmlError
 
 CLEARED = (
@@ -177,20 +179,59 @@ def test_a_response_is_what_was_asked_for() -> None:
         ("tcp:127.0.0.1:4721", "tcp:127.0.0.1:4721"),
         ("tls:example.com:4722", "tls:example.com:4722"),
         ("unix:/run/ctigw", "unix:/run/ctigw"),
-        ("rubbish", "rubbish"),
+        (r"tcp:\:\:1:4721", r"tcp:\:\:1:4721"),
     ],
 )
 def test_where_a_gateway_is(at: str, description: str) -> None:
     assert _description(at) == description
 
 
+PORT = "the port must be a number from 1 to 65535"
+FORM = "it has the form host:port, or tcp:host:port, tls:host:port, unix:path"
+
+
+@pytest.mark.parametrize(
+    ("at", "why"),
+    [
+        ("rubbish", FORM),
+        (":4721", FORM),
+        ("localhost:", PORT),
+        ("localhost:csta", PORT),
+        ("localhost:-1", PORT),
+        ("localhost:0", PORT),
+        ("localhost:65536", PORT),
+        ("tcp:localhost", PORT),
+        ("tls:localhost:99999", PORT),
+        ("::1", "an IPv6 address stands in brackets: [::1]:4721"),
+        ("tls:localhost:4722:trustRoots=/dev/null", "trustRoots must be a folder with .pem files in it"),
+    ],
+)
+@pytest_twisted.ensureDeferred
+async def test_where_no_gateway_can_be(at: str, why: str) -> None:
+    with pytest.raises(ValueError, match=f"^{re.escape(why)}$"):
+        await connect(reactor, at)
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (
+            SSL.Error([("SSL routines", "", "certificate verify failed")]),
+            "TLS: certificate verify failed; trustRoots=DIR names a folder with those to trust",
+        ),
+        (
+            SSL.Error([("SSL routines", "", "tlsv13 alert certificate required")]),
+            "TLS: tlsv13 alert certificate required",
+        ),
+        (SSL.Error(), ""),
+        (ConnectionLost("Connection to the other side was lost in a non-clean fashion."), "it was cut off"),
+    ],
+)
+def test_what_ends_a_connection_is_told_in_words(error: Exception, words: str) -> None:
+    assert _in_words(error) == words
+
+
 @pytest_twisted.ensureDeferred
 async def test_nobody_there_is_told_in_one_line() -> None:
     with pytest.raises(Lost, match=r"^cannot connect to 127.0.0.1:1: .*refused"):
         await connect(reactor, "127.0.0.1:1")
-
-
-@pytest_twisted.ensureDeferred
-async def test_what_is_no_address_is_told() -> None:
-    with pytest.raises(ValueError, match="Unknown endpoint type"):
-        await connect(reactor, "rubbish")

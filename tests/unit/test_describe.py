@@ -153,7 +153,7 @@ def test_readme_shows_what_is_printed() -> None:
 
 def test_what_cannot_be_described() -> None:
     result = CliRunner().invoke(main, ["describe", "Foo"])
-    assert (result.exit_code, result.stdout) == (1, "")
+    assert (result.exit_code, result.stdout) == (2, "")
     assert (
         result.stderr
         == "ctigw: describe Foo: neither a message nor services, events, messages, states, errors\n"

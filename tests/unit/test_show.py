@@ -10,6 +10,7 @@ from ctigw.cli import show
 from ctigw.csta import caps
 from ctigw.csta.capability import GetCSTAFeaturesResponse
 from ctigw.csta.events import CallClearedEvent
+from ctigw.csta.logical import GetDoNotDisturbResponse
 from ctigw.csta.types import ConnectionID, csta
 from ctigw.services.capability import event_lists, service_lists
 from ctigw.services.event_messages import SHAPES, call_cleared, event_message
@@ -155,3 +156,8 @@ def test_features_for_people() -> None:
         "events",
         "  delivered",
     ]
+
+
+@pytest.mark.parametrize(("on", "said"), [(True, "on"), (False, "off")])
+def test_do_not_disturb_is_a_word(on: bool, said: str) -> None:
+    assert show.do_not_disturb(GetDoNotDisturbResponse(do_not_disturb_on=on)) == said
