@@ -7,6 +7,7 @@ import sys
 from typing import Any
 
 import structlog
+from twisted.internet.error import ReactorNotRunning
 from twisted.logger import ILogObserver, LogLevel, formatEvent, globalLogBeginner
 from zope.interface import implementer
 
@@ -52,5 +53,7 @@ class _Observer:
         if level is None:
             return
         failure = event.get("log_failure")
+        if failure and failure.check(ReactorNotRunning):
+            return  # a second signal to stop, in the same moment as the first
         more = {"exc_info": failure.value} if failure else {}
         getattr(structlog.get_logger("twisted"), level)(formatEvent(event), **more)

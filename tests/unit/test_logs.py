@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import structlog
+from twisted.internet.error import ReactorNotRunning
 from twisted.logger import LogLevel
 from twisted.python.failure import Failure
 
@@ -76,3 +77,11 @@ def test_errors_that_twisted_logs_join_the_rest(capsys: pytest.CaptureFixture[st
     (entry,) = said(capsys)
     assert (entry["event"], entry["level"]) == ("Unhandled error", "critical")
     assert "ZeroDivisionError: oops" in entry["exception"]
+
+
+def test_a_second_signal_to_stop_is_nothing_to_tell(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure(Log(format="json"))
+    observe: Any = logs._Observer()
+    stopped = Failure(ReactorNotRunning("Can't stop reactor that isn't running."))
+    observe({"log_level": LogLevel.critical, "log_format": "while calling", "log_failure": stopped})
+    assert said(capsys) == []
