@@ -122,8 +122,7 @@ class Monitors:
     ) -> tuple[Watched, str]:
         """What is to be monitored, and its number."""
         if wanted.call_object is not None and wanted.device_object is None:
-            call = self._naming.call(wanted.call_object, Reason.INVALID_CONNECTION_ID)
-            access.may_monitor_call(session, self._switch, call)
+            call = self._naming.watched_call(session, wanted.call_object)
             if monitor_type is MonitorType.DEVICE:
                 raise Refused(Reason.MONITOR_TYPE_NOT_SUPPORTED)
             return Watched.CALL, call.id
