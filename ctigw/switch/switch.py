@@ -377,9 +377,12 @@ class Switch:
                 yield number
 
     async def _recover(self, device: str, recovering: set[str]) -> None:
-        """Bring one line up to date; the last one that is brings the link up."""
+        """Bring one line up to date; after the last one the link is up, whatever became of each."""
         self._mending.add(device)
-        await self.resynchronise(device)
+        try:
+            await self.resynchronise(device)
+        except Exception:  # a bug of the driver's, which must not keep all other lines from being used
+            log.exception("line not brought up to date", device=device)
         recovering.discard(device)
         if not recovering and recovering is self._recovering and not self._up:
             self._recovered()

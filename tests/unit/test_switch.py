@@ -407,6 +407,25 @@ def test_a_link_that_is_back_asks_for_every_line_before_it_is_up(bench: Bench) -
     assert (established.kind, established.device) == (Kind.ESTABLISH, "2")
 
 
+def test_lines_whose_snapshots_fail_keep_nobody_from_recovering(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def snapshot(device: str) -> tuple[Leg, ...]:
+        if device == "1":
+            raise ZeroDivisionError
+        return (Leg("x", "asleep" if device == "2" else "connected", "1", "3"),)
+
+    bench.link(up=False)
+    monkeypatch.setattr(bench.driver, "snapshot", snapshot)
+    bench.link(up=True)
+    with structlog.testing.capture_logs() as logged:
+        bench.mend()
+    told = [(entry["event"], entry["device"], entry["log_level"]) for entry in logged]
+    assert told == [("line not brought up to date", device, "error") for device in "12"]
+    assert bench.switch.linked
+    assert bench.picture() == {"1": {"3": "connected"}}
+
+
 def test_calls_of_nobody_whose_line_can_be_asked_for_are_over(bench: Bench) -> None:
     bench.report(Kind.ORIGINATE, "1", called="outside")
     bench.report(Kind.DELIVER, "outside")
