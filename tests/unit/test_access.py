@@ -277,6 +277,18 @@ def test_only_devices_that_may_be_watched_are_listed() -> None:
     assert [device.device_id for device in listed.device_list] == [*map(str, range(2001, 2010)), "9"]
 
 
+@pytest.mark.parametrize(("device", "why"), [("2009", ""), ("9", ""), ("2010", f"operation/{VIOLATION}")])
+def test_a_device_that_is_listed_can_be_asked_for(device: str, why: str) -> None:
+    client = Bench(Listener(application="wallboard"), WALLBOARD).client()
+    request = f"<requestedDeviceID>{device}</requestedDeviceID>"
+    assert client.refusal(f"<GetSwitchingFunctionDevices>{request}</GetSwitchingFunctionDevices>") == why
+    if not why:
+        (_, _), (_, listed) = client.came()
+        assert [entry.device_id for entry in listed.device_list] == [device]
+    asked = f"<GetLogicalDeviceInformation><device>{device}</device></GetLogicalDeviceInformation>"
+    assert client.refusal(asked) == why
+
+
 def test_who_logs_in_has_its_own_rights_instead() -> None:
     client = Bench(Listener(application="wallboard"), WALLBOARD).client()
     client.ask(START.format("alice", "wonder"))
