@@ -57,6 +57,15 @@ DISAGREEMENTS = frozenset({Reason.INVALID_CONNECTION_ID, Reason.INVALID_CONNECTI
 log = structlog.get_logger(__name__)
 
 
+class _Dialling:
+    """What a line is doing whose call the PBX may yet accept, or has accepted, until it is reported there."""
+
+    __slots__ = ("call",)
+
+    def __init__(self) -> None:
+        self.call: Call | None = None
+
+
 class Switch:
     """The picture of one driver's PBX, and what it can be told to do.
 
@@ -70,8 +79,7 @@ class Switch:
         self.offered = offered(driver)
         self.kinds = driver.kinds()
         self.picture = Picture(driver.lines(), driver.can_call)
-        # Lines whose call the PBX has accepted or may yet accept, until it is reported there.
-        self._dialling: dict[str, Call | None] = {}
+        self._dialling: dict[str, _Dialling] = {}
         self._observers: list[Observer] = []
         self._mending: set[str] = set()
         self._up = driver.linked()
@@ -110,27 +118,45 @@ class Switch:
         """Place a call, asking for the handset to be lifted first when ``prompt``."""
         number = line.number
         if number in self._dialling:
-            self._mend(number)
+            self._doubt(number)
             raise Refused(Reason.CONNECTED_CALL_EXISTS)
         if any(c.state in TALKING for c in self.picture.connections(number)):
             raise Refused(Reason.CONNECTED_CALL_EXISTS)
         if not self.can_call(called, number):
             raise Refused(Reason.INVALID_CALLED_DEVICE_ID)
-        return await self._obey(self._place(number, called, prompt=prompt), number)
+        dialling = _Dialling()
+        try:
+            return await self._obey(self._place(dialling, number, called, prompt=prompt), number)
+        except Refused:
+            if "snapshot" not in self.offered:  # the PBX may never answer, and nobody could ask it
+                self._let_go(number, dialling)
+            raise
 
-    async def _place(self, caller: str, called: str, *, prompt: bool) -> Call:
+    async def _place(self, dialling: _Dialling, caller: str, called: str, *, prompt: bool) -> Call:
         """Place the call; ``caller`` is taken until the call is reported there, which is a turn later."""
-        self._dialling[caller] = None
+        self._dialling[caller] = dialling
         try:
             call = self.picture.call_of(await self._driver.make_call(caller, called, prompt=prompt))
         except BaseException:
-            self._dialling.pop(caller, None)
+            self._let_go(caller, dialling)
             raise
         if caller in call.connections:
-            self._dialling.pop(caller, None)
+            self._let_go(caller, dialling)
         else:
-            self._dialling[caller] = call
+            dialling.call = call
         return call
+
+    def _let_go(self, caller: str, dialling: _Dialling) -> None:
+        """``caller`` may place another call, unless that is what it is doing."""
+        if self._dialling.get(caller) is dialling:
+            del self._dialling[caller]
+
+    def _doubt(self, caller: str) -> None:
+        """Another call is wanted while one is placed: it may have come to nothing, and nobody was told."""
+        if "snapshot" in self.offered:
+            self._mend(caller)
+        elif self._dialling[caller].call is not None:
+            del self._dialling[caller]  # the next attempt is for the PBX to judge
 
     async def answer(self, connection: Connection) -> None:
         """Answer an alerting connection, or lift the handset of a prompted one."""
@@ -278,7 +304,7 @@ class Switch:
 
     def _no_longer_dialling(self, report: AnyReport) -> None:
         if isinstance(report, Report) and report.device in self._dialling:
-            call = self._dialling[report.device]
+            call = self._dialling[report.device].call
             if call is not None and call.driver_id == report.call:
                 del self._dialling[report.device]
 
@@ -332,7 +358,8 @@ class Switch:
             self._walk(call.driver_id, device, State.NULL)
         for leg in truth.values():
             self._lead(leg, device)
-        accepted = self._dialling.pop(device, None)
+        dialling = self._dialling.pop(device, None)
+        accepted = dialling.call if dialling else None
         if accepted is not None and not accepted.connections and accepted.id in self.picture.calls:
             self._over(accepted)
         return left

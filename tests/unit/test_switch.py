@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 import structlog
 from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
 
 from ctigw.errors import Reason, Refused
+from ctigw.net.background import within
 from ctigw.switch import picture as picture_module
 from ctigw.switch.driver import AnyReport, Cause, Driver, Kind, Leg, Line, Link, Report
 from ctigw.switch.events import AnyEvent, CallOver, LinkChanged
@@ -155,6 +157,74 @@ def test_a_line_whose_call_was_refused_may_place_another(bench: Bench) -> None:
     for _ in range(2):
         with pytest.raises(Refused, match="resourceBusy"):
             run(bench.switch.make_call(bench.switch.picture.line("1"), "2", prompt=True))
+
+
+class Unanswering(Scripted):
+    """It has no snapshots, and MakeCall is answered when the test does that."""
+
+    snapshot = Driver.snapshot
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[Deferred[str]] = []
+
+    async def make_call(self, caller: str, called: str, *, prompt: bool) -> str:
+        self.asked.append(Deferred())
+        return await self.asked[-1]
+
+
+class Dialling:
+    """Line 1 of a PBX that may not answer, and what its client is told of each call that it wants."""
+
+    def __init__(self) -> None:
+        self.clock, self.driver = Clock(), Unanswering()
+        self.switch = Switch(self.driver, within=within(self.clock, 5), spawn=lambda work: work.close())
+        self.told: list[str] = []
+
+    def dials(self) -> None:
+        Deferred.fromCoroutine(self._dial())
+
+    async def _dial(self) -> None:
+        try:
+            call = await self.switch.make_call(self.switch.picture.line("1"), "2", prompt=True)
+            self.told.append(call.id)
+        except Refused as refused:
+            self.told.append(refused.reason.value_name)
+
+
+def test_a_line_whose_call_is_never_answered_may_place_another() -> None:
+    line = Dialling()
+    line.dials()
+    line.dials()
+    line.clock.advance(5)
+    assert line.told == ["connectedCallExists", "resourceBusy"]
+    line.dials()
+    line.dials()
+    assert len(line.driver.asked) == 2
+    line.driver.asked[0].errback(Refused(Reason.RESOURCE_BUSY))  # late: of the first call, not of this one
+    line.dials()
+    line.driver.asked[1].callback("x")
+    assert line.told[2:] == ["connectedCallExists"] * 2 + ["1"]
+
+
+def test_a_line_whose_call_is_accepted_late_has_it_when_it_is_reported() -> None:
+    line = Dialling()
+    line.dials()
+    line.clock.advance(5)
+    line.driver.asked[0].callback("x")
+    line.driver.report(Report(Kind.ORIGINATE, "x", "1", Cause.NEW_CALL))
+    line.dials()
+    assert line.told == ["resourceBusy", "connectedCallExists"]
+
+
+def test_a_line_whose_call_is_never_reported_may_place_another_at_the_second_attempt() -> None:
+    line = Dialling()
+    line.dials()
+    line.driver.asked[0].callback("x")
+    line.dials()
+    line.dials()
+    line.driver.asked[1].callback("y")
+    assert line.told == ["1", "connectedCallExists", "2"]
 
 
 @pytest.mark.parametrize(
