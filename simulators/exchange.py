@@ -412,7 +412,7 @@ class Exchange:
 
     def _merge(self, kind: Kind, cause: Cause, held: Call, active: Call, device: str) -> Call:
         other = next(party for party in active.parties if party != device)
-        merged = self._new_call(device, active.dialled if kind is Kind.TRANSFER else held.dialled)
+        merged = self._new_call(device, other if kind is Kind.TRANSFER else held.dialled)
         self._tell_report(Merge(kind, merged.id, device, cause, held.id, active.id, other))
         if kind is Kind.CONFERENCE:
             self._put(merged, device, Phase.TALKING)

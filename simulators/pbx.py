@@ -311,16 +311,18 @@ class Pbx(Driver):
             return self._features[device]
 
     async def snapshot(self, device: str) -> tuple[Leg, ...]:
-        self._must_be_line(device)
+        if not self._exchange.can_reach(device):
+            raise Refused(Reason.INVALID_DEVICE_ID)
         self._must_be_linked()
         # Taken now and handed over behind the reports that led to it: later reports come after it.
-        picture = tuple(
-            Leg(call.id, call.parties[device].value, call.caller, call.dialled)
-            for call in self._exchange.at(device)
-        )
+        picture = tuple(self._leg(call, device) for call in self._exchange.at(device))
         told: Deferred[tuple[Leg, ...]] = Deferred()
         self._outbox.put(partial(told.callback, picture))
         return await told
+
+    def _leg(self, call: Call, device: str) -> Leg:
+        outside = {number: phase.value for number, phase in call.parties.items() if not self.is_line(number)}
+        return Leg(call.id, call.parties[device].value, call.caller, call.dialled, outside)
 
     # What a command needs
 

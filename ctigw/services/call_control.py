@@ -8,7 +8,6 @@ from typing import NamedTuple
 from ctigw.csta import call_control as csta
 from ctigw.csta.types import ConnectionID, ConnectionListItem, Endpoint
 from ctigw.errors import Reason, Refused
-from ctigw.services import access
 from ctigw.services.dispatcher import Handler
 from ctigw.services.naming import Naming, connection_id, dialled
 from ctigw.services.session import Session
@@ -94,8 +93,8 @@ class CallControl:
     async def _clear_call(
         self, session: Session, request: csta.ClearCall, _namespace: str
     ) -> csta.ClearCallResponse:
-        call = self._naming.call(request.call_to_be_cleared, Reason.NO_CONNECTION_TO_CLEAR)
-        access.may_control_call(session, self._switch, call)
+        nothing = Reason.NO_CONNECTION_TO_CLEAR
+        call = self._naming.controlled_call(session, request.call_to_be_cleared, nothing)
         await self._switch.clear_call(call)
         return csta.ClearCallResponse()
 

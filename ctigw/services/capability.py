@@ -8,8 +8,6 @@ from typing import Any
 
 from ctigw.csta import capability as csta
 from ctigw.csta import caps
-from ctigw.csta.device_id import number_of
-from ctigw.errors import Reason, Refused
 from ctigw.services import access
 from ctigw.services.dispatcher import Dispatcher, Handler, Reply
 from ctigw.services.monitors import told
@@ -295,12 +293,7 @@ def _devices(
     rights = access.admitted(session)
     wanted = None
     if request.requested_device_id is not None:
-        wanted = number_of(request.requested_device_id)
-        if not wanted:
-            raise Refused(Reason.INVALID_PARAMETER_VALUE)
-        if wanted not in switch.picture.lines:
-            raise Refused(Reason.INVALID_DEVICE_ID)
-        access.may_monitor(session, wanted)
+        wanted = Naming(switch).known(session, request.requested_device_id).number
     for number, line in switch.picture.lines.items():
         listed = wanted in (None, number) and _asked_for(line, request.requested_device_category)
         if listed and (line.category is not Category.STATION or rights.monitor(number)):

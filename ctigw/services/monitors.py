@@ -2,8 +2,8 @@
 
 A monitor of device X reports every event of every call that X takes part in, with the state of X's own
 connection in localConnectionInfo, and what becomes of X's features.  A monitor of a call reports every event
-of that call, follows it through transfers and conferences, and ends with it.  Each monitor has its own cross
-reference and its own copy of every event.
+of that call, follows it through transfers and conferences, and ends with it, or when the last line that its
+session may monitor has left it.  Each monitor has its own cross reference and its own copy of every event.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ from ctigw.switch.events import (
     CallsJoined,
     DeviceEvent,
     DoNotDisturbSet,
+    Event,
     ForwardingSet,
     LinkChanged,
     ServiceChanged,
@@ -121,8 +122,7 @@ class Monitors:
     ) -> tuple[Watched, str]:
         """What is to be monitored, and its number."""
         if wanted.call_object is not None and wanted.device_object is None:
-            call = self._naming.call(wanted.call_object, Reason.INVALID_CONNECTION_ID)
-            access.may_monitor_call(session, self._switch, call)
+            call = self._naming.watched_call(session, wanted.call_object)
             if monitor_type is MonitorType.DEVICE:
                 raise Refused(Reason.MONITOR_TYPE_NOT_SUPPORTED)
             return Watched.CALL, call.id
@@ -178,8 +178,10 @@ class Monitors:
                 self._report_call(event)
                 for old in (event.primary, event.secondary):
                     self._follow(old, event.call)
+                self._leave(event)
             case _:
                 self._report_call(event)
+                self._leave(event)
 
     def _report_call(self, event: CallEvent) -> None:
         for device, local in event.states.items():
@@ -207,15 +209,40 @@ class Monitors:
             monitor.number = call
             self._of[Watched.CALL].setdefault(call, {})[monitor.cross_ref_id] = monitor
 
+    def _leave(self, event: CallEvent) -> None:
+        """Stop the monitors of a call in which there is no line any more that their sessions may monitor."""
+        parties = _parties(event)
+        if not parties:
+            return  # the call is over, which is told next
+        for monitor in self._at(Watched.CALL, event.call):
+            if not access.may_watch(monitor.session, self._switch, parties):
+                self._end(monitor)
+
     def _end_of_call(self, event: CallOver) -> None:
         """Nothing more will happen to the call: tell those who watch it, and stop their monitors."""
         for monitor in self._at(Watched.CALL, event.call):
             if monitor.wants(CallControlEvents.CALL_CLEARED):
                 message = call_cleared(event, monitor.cross_ref_id)
                 monitor.session.send_event(message, monitor.namespace)
-            self._remove(monitor)
-            stop = MonitorStop(monitor_cross_ref_id=monitor.cross_ref_id)
-            monitor.session.ask(stop, monitor.namespace)
+            self._end(monitor)
+
+    def _end(self, monitor: Monitor) -> None:
+        """Stop a monitor, and say so to its client."""
+        self._remove(monitor)
+        stop = MonitorStop(monitor_cross_ref_id=monitor.cross_ref_id)
+        monitor.session.ask(stop, monitor.namespace)
+
+
+def _parties(event: CallEvent) -> list[str]:
+    """Who is in the call after ``event``, and whom it is on its way to.
+
+    As the event has it: when it is told late, after a lost link, the picture is further on.
+    """
+    parties = [device for device, state in event.states.items() if state is not State.NULL]
+    match event:
+        case CallsJoined(other=coming) | Event(destination=coming) if parties and coming:
+            parties.append(coming)
+    return parties
 
 
 def told(kinds: frozenset[Kind]) -> frozenset[Kind]:

@@ -6,6 +6,7 @@ the right state.  (Where a call is to go, and whether there is room, are the swi
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -154,16 +155,32 @@ class Naming:
             raise Refused(Reason.INVALID_CONNECTION_ID)
         return fitting[0]
 
-    def call(self, written: ConnectionID, nothing: Reason) -> Call:
-        """The call that is named: by its callID, by a connection in it, or by a device's only one.
+    def controlled_call(self, session: Session, written: ConnectionID, nothing: Reason) -> Call:
+        """The call that is named and that the session may control.  Raises `Refused`."""
+        call = self._call(session, written, nothing, access.may_control)
+        access.may_control_call(session, self.switch, call)
+        return call
 
-        Raises `Refused`.
+    def watched_call(self, session: Session, written: ConnectionID) -> Call:
+        """The call that is named and that the session may monitor.  Raises `Refused`."""
+        call = self._call(session, written, Reason.INVALID_CONNECTION_ID, access.may_monitor)
+        access.may_monitor_call(session, self.switch, call)
+        return call
+
+    def _call(
+        self, session: Session, written: ConnectionID, nothing: Reason, right: Callable[[Session, str], None]
+    ) -> Call:
+        """The call that is named: by its callID, by a connection in it, or by a line's only one.
+
+        Without a ``right`` to the line that is named, nothing is told of its calls.
         """
         named = parts(written)
         picture = self.switch.picture
         if named.device is None:
             return picture.call(named.call_id or "")
         picture.must_exist(named.device)
+        if named.device in picture.lines:
+            right(session, named.device)
         return picture.connection(*named, frozenset(State), nothing).call
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from ctigw.csta import snapshot as csta
 from ctigw.csta.types import ExtendedDeviceID, LocalConnectionState
-from ctigw.errors import Reason
-from ctigw.services import access
 from ctigw.services.dispatcher import Handler
 from ctigw.services.event_messages import extended_device
 from ctigw.services.naming import Naming, connection_id
@@ -37,8 +35,7 @@ def snapshot(switch: Switch) -> dict[type, Handler]:
     async def snapshot_call(
         session: Session, request: csta.SnapshotCall, _namespace: str
     ) -> csta.SnapshotCallResponse:
-        call = naming.call(request.snapshot_object, Reason.INVALID_CONNECTION_ID)
-        access.may_monitor_call(session, switch, call)
+        call = naming.watched_call(session, request.snapshot_object)
         infos = tuple(
             csta.SnapshotCallResponseInfo(
                 device_on_call=ExtendedDeviceID(device_identifier=session.show(device)),

@@ -239,13 +239,16 @@ AnyReport = Report | Merge | CompletionFailure | Digits | DoNotDisturb | Forward
 class Leg:
     """One connection in a snapshot; ``state`` in the words of LocalConnectionState.
 
-    ``calling``: the device that the call is from.  ``called``: the number that it dialled.
+    ``calling``: the device that the call is from.  ``called``: the number that it dialled; after a transfer,
+    whom the call was transferred to.  ``outside``: the state of each party of the call that is no line, by
+    its number (lines are asked for themselves); None: the PBX cannot say.
     """
 
     call: str
     state: str
     calling: str = ""
     called: str = ""
+    outside: Mapping[str, str] | None = None
 
 
 class Memory(Protocol):
@@ -442,7 +445,11 @@ class Driver:
         raise _refuse()
 
     async def snapshot(self, device: str) -> tuple[Leg, ...]:
-        """The connections of ``device`` as they are."""
+        """The connections of ``device`` as they are: a line, or a party outside.
+
+        Outside parties are asked for where no line is in their call any more, to know whether it is over:
+        it is when the PBX does not know them (INVALID_DEVICE_ID).
+        """
         raise _refuse()
 
 

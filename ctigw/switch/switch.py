@@ -10,7 +10,7 @@ told `LinkChanged`, and then what has changed meanwhile.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from typing import Any, TypeVar
 
 import structlog
@@ -57,6 +57,15 @@ DISAGREEMENTS = frozenset({Reason.INVALID_CONNECTION_ID, Reason.INVALID_CONNECTI
 log = structlog.get_logger(__name__)
 
 
+class _Dialling:
+    """What a line is doing whose call the PBX may yet accept, or has accepted, until it is reported there."""
+
+    __slots__ = ("call",)
+
+    def __init__(self) -> None:
+        self.call: Call | None = None
+
+
 class Switch:
     """The picture of one driver's PBX, and what it can be told to do.
 
@@ -70,13 +79,12 @@ class Switch:
         self.offered = offered(driver)
         self.kinds = driver.kinds()
         self.picture = Picture(driver.lines(), driver.can_call)
-        # Lines whose call the PBX has accepted or may yet accept, until it is reported there.
-        self._dialling: dict[str, Call | None] = {}
+        self._dialling: dict[str, _Dialling] = {}
         self._observers: list[Observer] = []
         self._mending: set[str] = set()
         self._up = driver.linked()
-        # While the picture may be wrong as a whole: the lines still asked for, and what is to be told after.
-        self._recovering: set[str] = set()
+        # While the picture may be wrong as a whole: what is still asked for, and what is to be told after.
+        self._recovering: set[str | Call] = set()
         self._untold: list[AnyEvent] | None = None if self._up else []
         driver.listen(self.apply)
 
@@ -110,27 +118,45 @@ class Switch:
         """Place a call, asking for the handset to be lifted first when ``prompt``."""
         number = line.number
         if number in self._dialling:
-            self._mend(number)
+            self._doubt(number)
             raise Refused(Reason.CONNECTED_CALL_EXISTS)
         if any(c.state in TALKING for c in self.picture.connections(number)):
             raise Refused(Reason.CONNECTED_CALL_EXISTS)
         if not self.can_call(called, number):
             raise Refused(Reason.INVALID_CALLED_DEVICE_ID)
-        return await self._obey(self._place(number, called, prompt=prompt), number)
+        dialling = _Dialling()
+        try:
+            return await self._obey(self._place(dialling, number, called, prompt=prompt), number)
+        except Refused:
+            if "snapshot" not in self.offered:  # the PBX may never answer, and nobody could ask it
+                self._let_go(number, dialling)
+            raise
 
-    async def _place(self, caller: str, called: str, *, prompt: bool) -> Call:
+    async def _place(self, dialling: _Dialling, caller: str, called: str, *, prompt: bool) -> Call:
         """Place the call; ``caller`` is taken until the call is reported there, which is a turn later."""
-        self._dialling[caller] = None
+        self._dialling[caller] = dialling
         try:
             call = self.picture.call_of(await self._driver.make_call(caller, called, prompt=prompt))
         except BaseException:
-            self._dialling.pop(caller, None)
+            self._let_go(caller, dialling)
             raise
         if caller in call.connections:
-            self._dialling.pop(caller, None)
+            self._let_go(caller, dialling)
         else:
-            self._dialling[caller] = call
+            dialling.call = call
         return call
+
+    def _let_go(self, caller: str, dialling: _Dialling) -> None:
+        """``caller`` may place another call, unless that is what it is doing."""
+        if self._dialling.get(caller) is dialling:
+            del self._dialling[caller]
+
+    def _doubt(self, caller: str) -> None:
+        """Another call is wanted while one is placed: it may have come to nothing, and nobody was told."""
+        if "snapshot" in self.offered:
+            self._mend(caller)
+        elif self._dialling[caller].call is not None:
+            del self._dialling[caller]  # the next attempt is for the PBX to judge
 
     async def answer(self, connection: Connection) -> None:
         """Answer an alerting connection, or lift the handset of a prompted one."""
@@ -278,7 +304,7 @@ class Switch:
 
     def _no_longer_dialling(self, report: AnyReport) -> None:
         if isinstance(report, Report) and report.device in self._dialling:
-            call = self._dialling[report.device]
+            call = self._dialling[report.device].call
             if call is not None and call.driver_id == report.call:
                 del self._dialling[report.device]
 
@@ -313,38 +339,84 @@ class Switch:
 
     async def resynchronise(self, device: str) -> None:
         """Make the picture of ``device`` what the driver says it is; observers see the steps as events."""
+        for call in await self._look_at(device):
+            if not self._has_lines(call):
+                await self._look_outside(call)
+
+    async def _look_at(self, device: str) -> list[Call]:
+        """Ask for one line and make its picture true; gives the calls that it has left."""
         try:
             legs: tuple[Leg, ...] = await self._within(self._driver.snapshot(device))
         except Refused as refused:
             log.warning("no snapshot", device=device, why=str(refused))
-            return
+            return []
         finally:
             self._mending.discard(device)
-        truth = {leg.call: leg for leg in legs}
-        for connection in self.picture.connections(device):
-            if connection.call.driver_id not in truth:
-                self._lead(Leg(connection.call.driver_id, State.NULL.value), device)
-        for leg in legs:
+        truth = {leg.call: leg for leg in legs if leg.state != State.NULL.value}
+        left = [c.call for c in self.picture.connections(device) if c.call.driver_id not in truth]
+        for call in left:
+            self._walk(call.driver_id, device, State.NULL)
+        for leg in truth.values():
             self._lead(leg, device)
-        accepted = self._dialling.pop(device, None)
+        dialling = self._dialling.pop(device, None)
+        accepted = dialling.call if dialling else None
         if accepted is not None and not accepted.connections and accepted.id in self.picture.calls:
             self._over(accepted)
+        return left
+
+    def _has_lines(self, call: Call) -> bool:
+        return any(party in self.picture.lines for party in call.connections)
+
+    async def _look_outside(self, call: Call) -> None:
+        """Ask whether a call goes on in which there are only parties outside."""
+        for party in tuple(call.connections):
+            try:
+                legs: tuple[Leg, ...] = await self._within(self._driver.snapshot(party))
+            except Refused as refused:
+                if refused.reason is Reason.INVALID_DEVICE_ID:
+                    continue  # the PBX knows its lines only, or nobody of that number any more
+                log.warning("no snapshot", device=party, why=str(refused))
+                return
+            for leg in legs:
+                if leg.call == call.driver_id:
+                    self._lead(leg, party)
+                    return  # of the others, too
+        for party in tuple(call.connections):
+            self._walk(call.driver_id, party, State.NULL)
 
     def _lead(self, leg: Leg, device: str) -> None:
-        """Walk one connection to the state that the snapshot gives."""
-        call = self.picture.known(leg.call)
+        """Make the picture of a call what a snapshot of ``device`` gives: its own part, and those outside."""
+        outside = self._outside(leg)
+        parties = {party: State(state) for party, state in outside.items()} | {device: State(leg.state)}
+        call = self.picture.call_of(leg.call)
+        call.calling, call.called = leg.calling or call.calling, leg.called or call.called
+        first = {leg.calling: parties[leg.calling]} if leg.calling in parties else {}
+        for party, state in {**first, **parties}.items():
+            self._walk(leg.call, party, state)
+        if leg.outside is not None:
+            for party in tuple(call.connections):
+                if party not in parties and party not in self.picture.lines:
+                    self._walk(leg.call, party, State.NULL)
+
+    def _outside(self, leg: Leg) -> dict[str, str]:
+        """What the parties outside do in the call of ``leg``.
+
+        Where the PBX does not say, whoever is calling in a call that was missed is there.
+        """
+        if leg.outside is not None:
+            return {party: state for party, state in leg.outside.items() if party not in self.picture.lines}
+        if leg.calling in self.picture.lines or self.picture.known(leg.call):
+            return {}
+        return {leg.calling: State.CONNECTED.value} if leg.calling else {}
+
+    def _walk(self, driver_id: str, device: str, goal: State) -> None:
+        """Walk one connection to the state that it is in."""
+        call = self.picture.known(driver_id)
         found = call.connections.get(device) if call else None
         start = found.state if found else State.NULL
-        for kind in route(start, State(leg.state), caller=device == leg.calling):
+        for kind in route(start, goal, caller=call is not None and device == call.calling):
             cause = Cause.NORMAL_CLEARING if kind is Kind.CLEAR else Cause.NORMAL
-            self.apply(Report(kind, leg.call, device, cause, called=leg.called))
-        if call is not None and not any(party in self.picture.lines for party in call.connections):
-            self._clear_outside(call)
-
-    def _clear_outside(self, call: Call) -> None:
-        """Nobody whose snapshot could be taken is in ``call`` any more: it is over."""
-        for party in tuple(call.connections):
-            self.apply(Report(Kind.CLEAR, call.driver_id, party, Cause.NORMAL_CLEARING))
+            self.apply(Report(kind, driver_id, device, cause))
 
     def _over(self, call: Call) -> None:
         """A call that was accepted and has nobody in it will not come."""
@@ -362,11 +434,9 @@ class Switch:
             return
         log.info("link is back, asking for every line")
         lines = list(self._refreshed_lines()) if "snapshot" in self.offered else []
-        self._recovering = recovering = set(lines)
-        for device in lines:  # in their order: what clients are told must not depend on chance
-            self._spawn(self._recover(device, recovering))
-        if not recovering:
-            self._recovered()
+        self._recovering = set()
+        self._mending.update(lines)
+        self._recover_all(lines)
 
     def _refreshed_lines(self) -> Iterable[str]:
         """The stations as they are now; what went out of service or came back meanwhile is told."""
@@ -376,13 +446,29 @@ class Switch:
             if line.category is Category.STATION:
                 yield number
 
-    async def _recover(self, device: str, recovering: set[str]) -> None:
-        """Bring one line up to date; the last one that is brings the link up."""
-        self._mending.add(device)
-        await self.resynchronise(device)
-        recovering.discard(device)
-        if not recovering and recovering is self._recovering and not self._up:
+    def _recover_all(self, them: Sequence[str | Call]) -> None:
+        """Bring lines, or calls without any, up to date."""
+        recovering = self._recovering
+        recovering.update(them)
+        for each in them:  # in their order: what clients are told must not depend on chance
+            self._spawn(self._recover(each, recovering))
+        if not them:
             self._recovered()
+
+    async def _recover(self, it: str | Call, recovering: set[str | Call]) -> None:
+        """Bring a line, or a call without any, up to date; after the last one the link is up.
+
+        Whatever became of each.  Lines come first: one may have come into a call that another has left.
+        """
+        try:
+            await (self._look_outside(it) if isinstance(it, Call) else self._look_at(it))
+        except Exception:  # a bug of the driver's, which must not keep all others from being used
+            log.exception("not brought up to date", device=it if isinstance(it, str) else it.id)
+        recovering.discard(it)
+        if recovering or recovering is not self._recovering or self._up:
+            return
+        calls = self.picture.calls.values() if isinstance(it, str) else ()
+        self._recover_all([call for call in calls if call.connections and not self._has_lines(call)])
 
     def _recovered(self) -> None:
         self._dialling.clear()

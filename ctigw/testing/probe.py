@@ -25,6 +25,7 @@ from ctigw.switch.driver import (
     Driver,
     Forwarded,
     Kind,
+    Leg,
     Link,
     Merge,
     Report,
@@ -309,6 +310,20 @@ class Probe:
             self._wrong.append(
                 f"{self._last} says {shown}, the reports so far say {told}: a snapshot tells of everything "
                 "reported so far and of nothing that is still to be reported"
+            )
+        for leg in legs:
+            self._compare_outside(leg)
+
+    def _compare_outside(self, leg: Leg) -> None:
+        if leg.outside is None:
+            return
+        known = self._picture.known(leg.call)
+        parties = known.connections.values() if known else ()
+        told = {c.device: c.state.value for c in parties if c.device not in self._picture.lines}
+        if dict(leg.outside) != told:
+            self._wrong.append(
+                f"{self._last} says that the parties outside of call {leg.call} are {dict(leg.outside)}, the "
+                f"reports so far say {told}: those that are no lines, or None where the PBX cannot say"
             )
 
     def take_snapshots(self) -> None:

@@ -918,7 +918,11 @@ class Model:
     def pick_up(self, number: str) -> None:
         """The person at a phone that rings, or prompts, lifts the handset."""
         for call in self.at(number, INITIATED, ALERTING)[:1]:
-            self._answer(call, number)
+            if number in self.lines:
+                self._answer(call, number)
+            else:
+                self._no_timer(call, number)
+                self._outside_answers(call, number)
 
     def put_down(self, number: str) -> None:
         """Whoever it is hangs up: the call that is talked in, or else any."""

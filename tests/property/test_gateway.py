@@ -377,12 +377,12 @@ class World:
         self.clients[client] = Client(self.factory)
 
     def lose_the_link(
-        self, requests: list[tuple[int, str, dict[str, Any]]], people: list[tuple[str, str]]
+        self, requests: list[tuple[int, str, dict[str, Any]]], people: list[tuple[str, ...]]
     ) -> None:
         """The gateway loses its PBX for a moment, in which it is asked for things, and people do others.
 
         What people do then shows when the link is back; how it is told is not laid down, so only that they
-        are all in the state that they are in is compared.  What happens outside or by itself is not told.
+        are all in the state that they are in is compared.  What happens by itself is left out.
         """
         due = self.model.next_due()
         if due is not None and due <= LINK_LOST + TICK:
@@ -392,15 +392,24 @@ class World:
         self.pass_time(0)
         for request in requests:
             self.asks(*request)
-        for what, number in people:
-            if all(party in PEOPLE for call in self.model.at(number, *ANY) for party in call.parties):
-                {"picks up": self.picks_up, "puts down": self.puts_down}[what](number)
+        for what, *numbers in people:
+            ways: dict[str, Callable[..., None]] = {
+                "picks up": self.picks_up,
+                "puts down": self.puts_down,
+                "rings in": self.rings_in_unseen,
+            }
+            ways[what](*numbers)
         self.pass_time(LINK_LOST)
         self.model.linked = True
         played["link lost"] += 1
         if people:
             self.settle()
             self.forget_events()
+
+    def rings_in_unseen(self, outside: str, called: str) -> None:
+        """Who redirected a call that was missed, or one that no line is in, nobody can say afterwards."""
+        if not any(rule.active for rule in self.model.lines[called].forwardings.values()):
+            self.rings_in(outside, called)
 
     # What is compared
 
@@ -689,9 +698,11 @@ class Sessions(RuleBasedStateMachine):
         named = dice.choice(legs)
         requests += [(client, "ClearConnection", {"connectionToBeCleared": named})]
         requests += [(client, "HoldCall", {"callToBeHeld": named})]
-        people = [
+        people: list[tuple[str, ...]] = [
             (dice.choice(["picks up", "puts down"]), dice.choice(legs)[1]) for _ in range(dice.randrange(3))
         ]
+        if dice.random() < 0.3:  # one at most, and last: missed calls are counted when they are seen
+            people.append(("rings in", dice.choice(OUTSIDE), dice.choice(EVERYDAY)))
         self.world.do("lose the link", requests=requests, people=people)
 
     def teardown(self) -> None:

@@ -311,10 +311,7 @@ class Books(RuleBasedStateMachine):
 
 
 class Watched(Books):
-    """The same before a switch, which must believe every report and see what the PBX has.
-
-    The link stays: what parties outside did while it was lost, no snapshot tells.
-    """
+    """The same before a switch, which must believe every report and see what the PBX has.  The link stays."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -362,6 +359,68 @@ TestWatched.settings = settings(max_examples=60, stateful_step_count=40, deadlin
 
 TestBooks = Books.TestCase
 TestBooks.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
+
+
+class Lost(Watched):
+    """The link is lost now and then: the switch sees what the PBX has when it has asked for it.
+
+    But for calls that came meanwhile and that no line is in: there is nobody to ask for.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.unseen: set[str] = set()
+        self.unknown: set[str] = set()
+
+    @rule(line=st.sampled_from(LINES), name=st.sampled_from(["normal"] * 8 + HONEST))
+    def behave(self, line: str, name: str) -> None:
+        self.pbx.behave(line, name)
+
+    @rule(seconds=st.sampled_from([1, 2, 9]))
+    def drop_link(self, seconds: int) -> None:
+        self.pbx.drop_link(seconds)
+
+    @rule(
+        called=st.sampled_from(LINES),
+        lifted=st.lists(st.sampled_from(NUMBERS), max_size=2),
+        put_down=st.lists(st.sampled_from(["91", *LINES]), max_size=2),
+    )
+    def meanwhile(self, called: str, lifted: list[str], put_down: list[str]) -> None:
+        """Much happens while the link is lost, and then it is back."""
+        self.time_passes(0)
+        self.pbx.drop_link(1)
+        self.ring_in(called)
+        for number in lifted:
+            self.pick_up(number)
+        for number in put_down:
+            self.put_down(number)
+        self.the_switch_sees_what_is_there()
+        self.time_passes(2)
+
+    @invariant()
+    def the_switch_sees_what_is_there(self) -> None:
+        assert {entry["log_level"] for entry in self.logged} <= {"info", "warning"}
+        calls = self.pbx._exchange.calls
+        missed = {call for call in calls if self.switch.picture.known(call) is None}
+        if not self.pbx.linked():
+            self.unseen |= missed
+        if self.pbx._outbox or not self.switch.linked:
+            return
+        self.unknown |= {call for call in missed & self.unseen if not set(LINES) & calls[call].parties.keys()}
+        self.unseen.clear()
+        seen = {key: state for key, state in self.shown().items() if key[0] not in self.unknown}
+        assert seen == {key: state for key, state in self.books().items() if key[0] not in self.unknown}
+        for call in self.switch.picture.calls.values():
+            if call.driver_id not in self.unknown:
+                assert call.calling == calls[call.driver_id].caller
+
+    @invariant()
+    def the_picture_is_right(self) -> None:
+        """Not that of a listener who does not ask."""
+
+
+TestLost = Lost.TestCase
+TestLost.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
 
 
 class LiedTo(Watched):

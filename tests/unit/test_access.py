@@ -153,6 +153,99 @@ def test_a_party_outside_is_controlled_by_whose_line_talks_to_it() -> None:
     assert alice.refusal(outside.format(2)) == f"operation/{VIOLATION}"
 
 
+# Monitors of calls
+
+
+class Watching:
+    """A client that may ``monitor`` few lines watches the call of 2002 to 2001; another may do anything."""
+
+    def __init__(self, *, monitor: tuple[str, ...] = ("2001",)) -> None:
+        application = Application("few", monitor=monitor, control=())
+        self.bench = Bench(Listener(application="few"), application)
+        self.anybody = Client(self.bench.gate, self.bench.clock, Listener())
+        self.does(CALL.format(2002, 2001), ANSWER.format(2001))
+        self.watcher = self.bench.client()
+        watch = "<MonitorStart><monitorObject><callObject><callID>1</callID></callObject></monitorObject>"
+        assert self.watcher.refusal(watch + "</MonitorStart>") == ""
+        self.watcher.transport.clear()
+
+    def does(self, *requests: str) -> None:
+        for xml in requests:
+            assert self.anybody.refusal(xml) == ""
+
+    def joins(self, service: str) -> None:
+        """2001 brings 2003 into the call."""
+        self.does(
+            f"<ConsultationCall><existingCall>{AT_2001}</existingCall>"
+            "<consultedDevice>2003</consultedDevice></ConsultationCall>",
+            ANSWER.format(2003),
+            f"<{service}><heldCall>{AT_2001}</heldCall><activeCall><callID>2</callID>"
+            f"<deviceID>2001</deviceID></activeCall></{service}>",
+        )
+
+    def told(self) -> list[str]:
+        """What the watcher was told since it was last asked for."""
+        self.watcher.turn()
+        came = [type(message).__name__ for _, message in self.watcher.came()]
+        self.watcher.transport.clear()
+        return came
+
+
+AT_2001 = "<callID>1</callID><deviceID>2001</deviceID>"
+ANSWER = "<AnswerCall><callToBeAnswered><deviceID>{}</deviceID></callToBeAnswered></AnswerCall>"
+HOLD = "<HoldCall><callToBeHeld><deviceID>{}</deviceID></callToBeHeld></HoldCall>"
+STEP = (
+    "<SingleStepTransferCall><activeCall><deviceID>{}</deviceID></activeCall>"
+    "<transferredTo>{}</transferredTo></SingleStepTransferCall>"
+)
+
+
+def test_a_monitor_of_a_call_ends_when_its_last_line_is_transferred_away() -> None:
+    watching = Watching()
+    watching.joins("TransferCall")
+    assert watching.told() == ["HeldEvent", "TransferedEvent", "MonitorStop"]
+    watching.does(HOLD.format(2003))
+    assert watching.told() == []
+    assert (len(watching.bench.gate.monitors), watching.watcher.connection._session.monitors) == (0, set())
+
+
+def test_a_monitor_of_a_call_ends_when_its_last_line_leaves_a_conference() -> None:
+    watching = Watching()
+    watching.joins("ConferenceCall")
+    assert watching.told() == ["HeldEvent", "ConferencedEvent"]
+    watching.does(HOLD.format(2002), CLEAR.format("<deviceID>2001</deviceID>"))
+    assert watching.told() == ["HeldEvent", "ConnectionClearedEvent", "MonitorStop"]
+    watching.does(HOLD.format(2003))
+    assert watching.told() == []
+
+
+def test_a_monitor_of_a_call_goes_along_to_a_line_that_may_be_monitored_too() -> None:
+    watching = Watching(monitor=("2001", "2004"))
+    watching.does(STEP.format(2001, 2004))
+    assert watching.told() == ["TransferedEvent", "DeliveredEvent"]
+    watching.does(
+        "<DeflectCall><callToBeDiverted><deviceID>2004</deviceID></callToBeDiverted>"
+        "<newDestination>2005</newDestination></DeflectCall>"
+    )
+    assert watching.told() == ["DivertedEvent", "MonitorStop"]
+
+
+def test_a_monitor_of_a_call_with_outside_ends_when_its_line_has_transferred_it() -> None:
+    watching = Watching(monitor=("200*",))
+    watching.does(STEP.format(2001, 2003), ANSWER.format(2003), STEP.format(2003, 95550142))
+    assert watching.told()[-2:] == ["NetworkReachedEvent", "DeliveredEvent"]
+    watching.bench.clock.advance(10)  # the party outside answers
+    watching.does(STEP.format(2002, 95550143))
+    assert watching.told()[-2:] == ["TransferedEvent", "MonitorStop"]
+
+
+def test_a_monitor_of_a_call_that_ends_is_told_of_its_end_as_before() -> None:
+    watching = Watching(monitor=("2001", "2002"))
+    watching.does(CLEAR.format("<deviceID>2001</deviceID>"))
+    told = ["ConnectionClearedEvent"] * 2 + ["CallClearedEvent", "MonitorStop"]
+    assert watching.told() == told
+
+
 WALLBOARD = Application("wallboard", monitor=("200*",), control=("2005-2006",))
 
 
@@ -182,6 +275,18 @@ def test_only_devices_that_may_be_watched_are_listed() -> None:
     client.ask("<GetSwitchingFunctionDevices/>")
     (_, _), (_, listed) = client.came()
     assert [device.device_id for device in listed.device_list] == [*map(str, range(2001, 2010)), "9"]
+
+
+@pytest.mark.parametrize(("device", "why"), [("2009", ""), ("9", ""), ("2010", f"operation/{VIOLATION}")])
+def test_a_device_that_is_listed_can_be_asked_for(device: str, why: str) -> None:
+    client = Bench(Listener(application="wallboard"), WALLBOARD).client()
+    request = f"<requestedDeviceID>{device}</requestedDeviceID>"
+    assert client.refusal(f"<GetSwitchingFunctionDevices>{request}</GetSwitchingFunctionDevices>") == why
+    if not why:
+        (_, _), (_, listed) = client.came()
+        assert [entry.device_id for entry in listed.device_list] == [device]
+    asked = f"<GetLogicalDeviceInformation><device>{device}</device></GetLogicalDeviceInformation>"
+    assert client.refusal(asked) == why
 
 
 def test_who_logs_in_has_its_own_rights_instead() -> None:

@@ -383,6 +383,12 @@ class Anonymous(Pbx):
         return tuple(replace(leg, calling="") for leg in await super().snapshot(device))
 
 
+class EverybodyOutside(Pbx):
+    async def snapshot(self, device: str) -> tuple[Leg, ...]:
+        legs = await super().snapshot(device)
+        return tuple(replace(leg, outside={device: leg.state, **(leg.outside or {})}) for leg in legs)
+
+
 class RunsAhead(Pbx):
     async def snapshot(self, device: str) -> tuple[Leg, ...]:
         return tuple(Leg(call.id, call.parties[device].value) for call in self.calls(device))
@@ -624,6 +630,9 @@ DEFECTS = {
         "transfer.*the first call must be the held one",
     ),
     "does not say who calls": Defect(Anonymous, "a_snapshot_says_who_calls_whom", "2001 is calling"),
+    "takes lines for parties outside": Defect(
+        EverybodyOutside, "a_call_is_placed", "parties outside of call c1 are {'2001': 'connected'}, the"
+    ),
     "snapshots run ahead": Defect(
         RunsAhead, "a_snapshot_does_not_run_ahead_of_reports", r"says \[\('c1', 'connected'\)\], the reports"
     ),

@@ -163,7 +163,7 @@ def test_auto_answer(bench: Bench) -> None:
     assert bench.told(0.9) == [*placed("2001"), (K.DELIVER, "2006", C.NEW_CALL)]
     assert bench.told(0.2) == [(K.ESTABLISH, "2006", C.NORMAL)]
     assert bench.pbx.pending_timers == 0
-    assert bench.legs("2006") == (Leg(call, "connected", "2001", "2006"),)
+    assert bench.legs("2006") == (Leg(call, "connected", "2001", "2006", outside={}),)
 
 
 def test_outside(bench: Bench) -> None:
@@ -268,7 +268,7 @@ def test_the_failed_connection_can_be_cleared_alone(bench: Bench) -> None:
 def test_ones_own_number_is_busy(bench: Bench) -> None:
     call = bench.call("2001", "2001")
     assert bench.told() == [*placed("2001"), (K.FAIL, "2001", C.BUSY)]
-    assert bench.legs("2001") == (Leg(call, "fail", "2001", "2001"),)
+    assert bench.legs("2001") == (Leg(call, "fail", "2001", "2001", outside={}),)
     assert bench.told(15) == cleared("2001")
     assert bench.nothing_left()
 
@@ -309,7 +309,7 @@ def test_forwarding_of_a_line_that_does_not_ring(
     assert bench.reports[2] == Report(K.DIVERT, call, called, cause, destination="2003")
     assert bench.told()[2:] == [(K.DIVERT, called, cause), (K.DELIVER, "2003", cause)]
     assert bench.legs(called) == ()
-    assert bench.legs("2003") == (Leg(call, "alerting", "2001", called),)
+    assert bench.legs("2003") == (Leg(call, "alerting", "2001", called, outside={}),)
     assert bench.refused(bench.pbx.answer(call, called)) is Reason.INVALID_CONNECTION_ID
     done(bench.pbx.answer(call, "2003"))
     assert bench.told() == [(K.ESTABLISH, "2003", C.NORMAL)]
@@ -531,9 +531,9 @@ def test_a_snapshot_tells_what_was_reported_and_nothing_that_is_still_to_be(benc
     assert seen == []
     assert bench.told()[-1] == (K.ESTABLISH, "2002", C.NORMAL)
     assert seen == [
-        ((Leg(call, "alerting", "2001", "2002"),), [K.INITIATE, K.ORIGINATE, K.DELIVER]),
+        ((Leg(call, "alerting", "2001", "2002", outside={}),), [K.INITIATE, K.ORIGINATE, K.DELIVER]),
     ]
-    assert bench.legs("2001") == (Leg(call, "connected", "2001", "2002"),)
+    assert bench.legs("2001") == (Leg(call, "connected", "2001", "2002", outside={}),)
     assert bench.legs("2003") == ()
 
 

@@ -19,8 +19,8 @@ def test_hold_and_retrieve(bench: Bench) -> None:
     call = bench.up("2001", "2002")
     done(bench.pbx.hold(call, "2001"))
     assert bench.told() == [(K.HOLD, "2001", C.NORMAL)]
-    assert bench.legs("2001") == (Leg(call, "hold", "2001", "2002"),)
-    assert bench.legs("2002") == (Leg(call, "connected", "2001", "2002"),)
+    assert bench.legs("2001") == (Leg(call, "hold", "2001", "2002", outside={}),)
+    assert bench.legs("2002") == (Leg(call, "connected", "2001", "2002", outside={}),)
     assert bench.refused(bench.pbx.hold(call, "2001")) is Reason.INVALID_CONNECTION_STATE
     done(bench.pbx.retrieve(call, "2001"))
     assert bench.told() == [(K.RETRIEVE, "2001", C.NORMAL)]
@@ -104,8 +104,8 @@ def test_consult(bench: Bench) -> None:
     done(bench.pbx.answer(active, "2003"))
     assert bench.told() == [(K.ESTABLISH, "2003", C.NORMAL)]
     assert bench.legs("2001") == (
-        Leg(held, "hold", "2001", "2002"),
-        Leg(active, "connected", "2001", "2003"),
+        Leg(held, "hold", "2001", "2002", outside={}),
+        Leg(active, "connected", "2001", "2003", outside={}),
     )
 
 
@@ -193,7 +193,7 @@ def test_transfer(bench: Bench) -> None:
     assert bench.told() == [Merge(K.TRANSFER, joined, "2001", C.TRANSFER, held, active, "2003")]
     assert bench.states(joined) == {"2002": "connected", "2003": "connected"}
     assert bench.legs("2001") == ()
-    assert bench.legs("2003") == (Leg(joined, "connected", "2002", "2003"),)
+    assert bench.legs("2003") == (Leg(joined, "connected", "2002", "2003", outside={}),)
     assert bench.refused(bench.pbx.clear(held, "2002")) is Reason.INVALID_CONNECTION_ID
     done(bench.pbx.clear(joined, "2003"))
     assert bench.told() == cleared("2003", "2002")
@@ -205,7 +205,7 @@ def test_a_transfer_by_the_called_party_keeps_the_caller(bench: Bench) -> None:
     active = done(bench.pbx.consult(held, "2002", "2003"))
     done(bench.pbx.answer(active, "2003"))
     joined = done(bench.pbx.transfer(held, active, "2002"))
-    assert bench.legs("2001") == (Leg(joined, "connected", "2001", "2003"),)
+    assert bench.legs("2001") == (Leg(joined, "connected", "2001", "2003", outside={}),)
     bench.told()
 
 
@@ -308,7 +308,7 @@ def test_conference(bench: Bench) -> None:
     assert joined not in (held, active)
     assert bench.told() == [Merge(K.CONFERENCE, joined, "2001", C.CONFERENCE, held, active, "2003")]
     assert bench.states(joined) == dict.fromkeys(("2001", "2002", "2003"), "connected")
-    assert bench.legs("2001") == (Leg(joined, "connected", "2001", "2002"),)
+    assert bench.legs("2001") == (Leg(joined, "connected", "2001", "2002", outside={}),)
     assert bench.pbx.live_calls == 1
 
 
@@ -392,7 +392,7 @@ def test_single_step_transfer(bench: Bench) -> None:
         (K.DELIVER, "2003", cause),
     ]
     assert bench.legs("2001") == ()
-    assert bench.legs("2003") == (Leg(call, "alerting", "2002", "2003"),)
+    assert bench.legs("2003") == (Leg(call, "alerting", "2002", "2003", outside={}),)
     done(bench.pbx.answer(call, "2003"))
     assert bench.told() == [(K.ESTABLISH, "2003", C.NORMAL)]
 

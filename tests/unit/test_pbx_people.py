@@ -20,7 +20,7 @@ K, C = Kind, Cause
 def test_a_phone_prompts_until_a_command_lifts_its_handset(bench: Bench) -> None:
     call = bench.call("2008", "2002", prompt=True)
     assert bench.told(29) == [(K.INITIATE, "2008", C.MAKE_CALL)]
-    assert bench.legs("2008") == (Leg(call, "initiated", "2008", "2002"),)
+    assert bench.legs("2008") == (Leg(call, "initiated", "2008", "2002", outside={}),)
     done(bench.pbx.answer(call, "2008"))
     assert bench.told(29) == [(K.ORIGINATE, "2008", C.NEW_CALL), (K.DELIVER, "2002", C.NEW_CALL)]
 
@@ -120,7 +120,9 @@ def test_an_outside_caller(bench: Bench) -> None:
         Report(K.DELIVER, call, "2001", C.NEW_CALL),
     ]
     bench.reports.clear()
-    assert bench.legs("2001") == (Leg(call, "alerting", "95551234", "2001"),)
+    assert bench.legs("2001") == (
+        Leg(call, "alerting", "95551234", "2001", outside={"95551234": "connected"}),
+    )
     bench.pbx.pick_up("2001")
     assert bench.told(3600) == [(K.ESTABLISH, "2001", C.NORMAL)]
     bench.pbx.put_down("95551234")
@@ -258,7 +260,7 @@ def test_a_line_that_lies(bench: Bench) -> None:
     assert bench.states(call)["2002"] == "alerting"
     done(bench.pbx.answer(call, "2002"))
     assert bench.told() == [(K.ESTABLISH, "2002", C.NORMAL), (K.DELIVER, "2002", C.NORMAL)]
-    assert bench.legs("2002") == (Leg(call, "connected", "2001", "2002"),)
+    assert bench.legs("2002") == (Leg(call, "connected", "2001", "2002", outside={}),)
 
 
 def test_a_silent_phone_never_answers_a_command(bench: Bench) -> None:
@@ -302,7 +304,7 @@ def test_a_phone_that_drops_the_link(bench: Bench) -> None:
     bench.clock.advance(0)
     assert heard == [Link(up=False), Link(up=True)]
     assert bench.pbx.linked()
-    assert bench.legs("2001") == (Leg(call, "hold", "2001", "2002"),)
+    assert bench.legs("2001") == (Leg(call, "hold", "2001", "2002", outside={}),)
     bench.pbx.listen(bench.reports.append)
 
 

@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 import structlog
 from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
 
 from ctigw.errors import Reason, Refused
+from ctigw.net.background import within
 from ctigw.switch import picture as picture_module
 from ctigw.switch.driver import AnyReport, Cause, Driver, Kind, Leg, Line, Link, Report
 from ctigw.switch.events import AnyEvent, CallOver, LinkChanged
@@ -155,6 +157,74 @@ def test_a_line_whose_call_was_refused_may_place_another(bench: Bench) -> None:
     for _ in range(2):
         with pytest.raises(Refused, match="resourceBusy"):
             run(bench.switch.make_call(bench.switch.picture.line("1"), "2", prompt=True))
+
+
+class Unanswering(Scripted):
+    """It has no snapshots, and MakeCall is answered when the test does that."""
+
+    snapshot = Driver.snapshot
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[Deferred[str]] = []
+
+    async def make_call(self, caller: str, called: str, *, prompt: bool) -> str:
+        self.asked.append(Deferred())
+        return await self.asked[-1]
+
+
+class Dialling:
+    """Line 1 of a PBX that may not answer, and what its client is told of each call that it wants."""
+
+    def __init__(self) -> None:
+        self.clock, self.driver = Clock(), Unanswering()
+        self.switch = Switch(self.driver, within=within(self.clock, 5), spawn=lambda work: work.close())
+        self.told: list[str] = []
+
+    def dials(self) -> None:
+        Deferred.fromCoroutine(self._dial())
+
+    async def _dial(self) -> None:
+        try:
+            call = await self.switch.make_call(self.switch.picture.line("1"), "2", prompt=True)
+            self.told.append(call.id)
+        except Refused as refused:
+            self.told.append(refused.reason.value_name)
+
+
+def test_a_line_whose_call_is_never_answered_may_place_another() -> None:
+    line = Dialling()
+    line.dials()
+    line.dials()
+    line.clock.advance(5)
+    assert line.told == ["connectedCallExists", "resourceBusy"]
+    line.dials()
+    line.dials()
+    assert len(line.driver.asked) == 2
+    line.driver.asked[0].errback(Refused(Reason.RESOURCE_BUSY))  # late: of the first call, not of this one
+    line.dials()
+    line.driver.asked[1].callback("x")
+    assert line.told[2:] == ["connectedCallExists"] * 2 + ["1"]
+
+
+def test_a_line_whose_call_is_accepted_late_has_it_when_it_is_reported() -> None:
+    line = Dialling()
+    line.dials()
+    line.clock.advance(5)
+    line.driver.asked[0].callback("x")
+    line.driver.report(Report(Kind.ORIGINATE, "x", "1", Cause.NEW_CALL))
+    line.dials()
+    assert line.told == ["resourceBusy", "connectedCallExists"]
+
+
+def test_a_line_whose_call_is_never_reported_may_place_another_at_the_second_attempt() -> None:
+    line = Dialling()
+    line.dials()
+    line.driver.asked[0].callback("x")
+    line.dials()
+    line.dials()
+    line.driver.asked[1].callback("y")
+    assert line.told == ["1", "connectedCallExists", "2"]
 
 
 @pytest.mark.parametrize(
@@ -355,7 +425,7 @@ def test_a_lost_picture_is_mended_with_events(bench: Bench) -> None:
 
 def test_a_call_that_is_over_is_cleared_and_one_that_was_missed_appears(bench: Bench) -> None:
     bench.ringing()
-    bench.driver.truth = {"2": (Leg("y", "connected", "2", "3"),)}
+    bench.driver.truth = {"2": (Leg("x", "null"), Leg("y", "connected", "2", "3"), Leg("z", "null"))}
     run(bench.switch.resynchronise("2"))
     assert bench.picture() == {"1": {"1": "connected"}, "2": {"2": "connected"}}
     told = [(event.kind, event.call, event.cause) for event in bench.events[2:]]
@@ -378,6 +448,97 @@ def test_a_device_is_asked_for_once_at_a_time(bench: Bench) -> None:
 def test_parties_that_are_no_lines_are_not_asked_for(bench: Bench) -> None:
     bench.report(Kind.CLEAR, "outside")
     assert bench.spawned == []
+
+
+def test_who_calls_is_known_of_a_call_that_was_missed(bench: Bench) -> None:
+    bench.driver.truth = {"1": (Leg("x", "alerting", "2", "1"),)}
+    run(bench.switch.resynchronise("1"))
+    [delivered] = bench.events
+    assert (delivered.kind, delivered.calling, delivered.called) == (Kind.DELIVER, "2", "1")
+
+
+@pytest.mark.parametrize("outside", [None, {"out": "connected"}])
+def test_a_caller_from_outside_is_in_the_call_that_was_missed(
+    bench: Bench, outside: dict[str, str] | None
+) -> None:
+    bench.driver.truth = {"1": (Leg("x", "alerting", "out", "1", outside),)}
+    run(bench.switch.resynchronise("1"))
+    assert bench.picture() == {"1": {"out": "connected", "1": "alerting"}}
+    told = [(event.kind, event.device, event.calling) for event in bench.events]
+    assert told == [(Kind.ORIGINATE, "out", "out"), (Kind.DELIVER, "1", "out")]
+    bench.report(Kind.CLEAR, "out")  # nothing is wrong with that
+    assert bench.spawned == []
+
+
+def test_what_parties_outside_did_is_told(bench: Bench) -> None:
+    bench.talking()
+    for device in ("out", "gone"):
+        bench.report(Kind.DELIVER, device)
+    bench.driver.truth = {"1": (Leg("x", "connected", "1", "2", {"out": "connected", "new": "alerting"}),)}
+    told = len(bench.events)
+    run(bench.switch.resynchronise("1"))
+    parties = {"1": "connected", "2": "connected", "out": "connected", "new": "alerting"}
+    assert bench.picture() == {"1": parties}
+    told_of = [(event.kind, event.device) for event in bench.events[told:]]
+    assert sorted(told_of, key=str) == [(Kind.CLEAR, "gone"), (Kind.DELIVER, "new"), (Kind.ESTABLISH, "out")]
+
+
+def test_what_parties_outside_do_stays_where_the_pbx_does_not_say(bench: Bench) -> None:
+    bench.report(Kind.ORIGINATE, "out", called="1")
+    bench.report(Kind.HOLD, "out")
+    bench.report(Kind.DELIVER, "1")
+    bench.driver.truth = {"1": (Leg("x", "connected", "out", "1"),)}
+    run(bench.switch.resynchronise("1"))
+    assert bench.picture() == {"1": {"out": "hold", "1": "connected"}}
+
+
+def test_a_line_is_not_outside(bench: Bench) -> None:
+    bench.driver.truth = {"1": (Leg("x", "connected", "1", "2", {"1": "hold", "2": "alerting"}),)}
+    run(bench.switch.resynchronise("1"))
+    assert bench.picture() == {"1": {"1": "connected"}}
+
+
+def outside_only(bench: Bench) -> None:
+    """A call whose line has left it to two parties outside."""
+    bench.report(Kind.ORIGINATE, "1", called="out")
+    for device in ("out", "far"):
+        bench.report(Kind.DELIVER, device)
+        bench.report(Kind.ESTABLISH, device)
+
+
+GOES_ON = {"out": "connected", "far": "hold"}
+
+
+def test_a_call_that_its_last_line_has_left_may_go_on_outside(bench: Bench) -> None:
+    outside_only(bench)
+    bench.driver.truth = {"out": (Leg("x", "connected", "1", "out", GOES_ON),)}
+    run(bench.switch.resynchronise("1"))
+    assert bench.picture() == {"1": GOES_ON}
+
+
+def test_a_call_that_its_last_line_has_left_is_over_unless_the_pbx_says_otherwise(bench: Bench) -> None:
+    outside_only(bench)
+    run(bench.switch.resynchronise("1"))
+    assert bench.picture() == {}
+    assert bench.driver.commands == [("snapshot", device) for device in ("1", "out", "far")]
+
+
+@pytest.mark.parametrize(
+    ("refusal", "left"),
+    [(Reason.INVALID_DEVICE_ID, {}), (Reason.RESOURCE_BUSY, {"1": {"out": "connected", "far": "connected"}})],
+)
+def test_a_pbx_that_does_not_tell_of_parties_outside(
+    bench: Bench, refusal: Reason, left: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def snapshot(device: str) -> tuple[Leg, ...]:
+        if device not in bench.driver.lines():
+            raise Refused(refusal)
+        return ()
+
+    outside_only(bench)
+    monkeypatch.setattr(bench.driver, "snapshot", snapshot)
+    run(bench.switch.resynchronise("1"))
+    assert bench.picture() == left
 
 
 # The link
@@ -407,6 +568,25 @@ def test_a_link_that_is_back_asks_for_every_line_before_it_is_up(bench: Bench) -
     assert (established.kind, established.device) == (Kind.ESTABLISH, "2")
 
 
+def test_lines_whose_snapshots_fail_keep_nobody_from_recovering(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def snapshot(device: str) -> tuple[Leg, ...]:
+        if device == "1":
+            raise ZeroDivisionError
+        return (Leg("x", "asleep" if device == "2" else "connected", "1", "3"),)
+
+    bench.link(up=False)
+    monkeypatch.setattr(bench.driver, "snapshot", snapshot)
+    bench.link(up=True)
+    with structlog.testing.capture_logs() as logged:
+        bench.mend()
+    told = [(entry["event"], entry["device"], entry["log_level"]) for entry in logged]
+    assert told == [("not brought up to date", device, "error") for device in "12"]
+    assert bench.switch.linked
+    assert bench.picture() == {"1": {"3": "connected"}}
+
+
 def test_calls_of_nobody_whose_line_can_be_asked_for_are_over(bench: Bench) -> None:
     bench.report(Kind.ORIGINATE, "1", called="outside")
     bench.report(Kind.DELIVER, "outside")
@@ -416,6 +596,21 @@ def test_calls_of_nobody_whose_line_can_be_asked_for_are_over(bench: Bench) -> N
     assert bench.picture() == {}
     told = [type(event).__name__ for event in bench.events[-4:]]
     assert told == ["LinkChanged", "Event", "Event", "CallOver"]
+
+
+def test_calls_of_parties_outside_are_asked_for_when_the_lines_are_known(bench: Bench) -> None:
+    outside_only(bench)
+    bench.report(Kind.ORIGINATE, "2", "y", called="lost")
+    bench.report(Kind.DELIVER, "lost", "y")
+    bench.report(Kind.CLEAR, "2", "y")
+    bench.link(up=False)
+    # 1 has gone, 3 has come: the call has lines all the time.
+    bench.driver.truth = {"3": (Leg("x", "connected", "3", "out", GOES_ON),)}
+    bench.link(up=True)
+    bench.mend()
+    assert bench.driver.commands == [("snapshot", device) for device in ("1", "2", "3", "lost")]
+    assert bench.switch.linked
+    assert bench.picture() == {"1": {**GOES_ON, "3": "connected"}}
 
 
 def test_a_call_that_was_accepted_and_never_reported_is_forgotten(bench: Bench) -> None:
