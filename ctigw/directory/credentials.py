@@ -35,6 +35,11 @@ class Candidate:
     password_hash: str | None = None
 
 
+def canonical(name: str) -> str:
+    """``name`` as the directory keeps it, since people write it as they like."""
+    return name.strip().lower()
+
+
 def verify(session: Session, name: str, password: str) -> Principal | None:
     """Who has this name and password.  A hash with outdated parameters is replaced."""
     candidate = look_up(session, name)
@@ -49,7 +54,7 @@ def look_up(session: Session, name: str) -> Candidate:
 
     Never fails; a name that means nobody has no principal.
     """
-    name = name.strip().lower()
+    name = canonical(name)
     if "\x00" in name or not name.isprintable():  # PostgreSQL refuses to look for it
         return Candidate(None)
     application = session.get(Application, name)

@@ -7,8 +7,7 @@ listener's.  When the session ends or its time is up, so do its monitors and reg
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from itertools import count
 from typing import Protocol
 
@@ -33,12 +32,11 @@ from ctigw.csta.application_session import (
     TermReason,
 )
 from ctigw.csta.types import ED3
+from ctigw.directory.names import LONGEST
 from ctigw.services.dispatcher import Handler
-from ctigw.services.session import ApplicationSession, Cancellable, Rights, Session
+from ctigw.services.logins import BusyError, Logins
+from ctigw.services.session import ApplicationSession, Cancellable, Session
 from ctigw.xml import Elements
-
-# Who somebody is by name and password; None: nobody.
-Verify = Callable[[str, str], Awaitable[Rights | None]]
 
 # The children in which clients send who they are, whatever lies around them; compared in lower case.
 NAMES = ("username", "user", "login", "loginname", "userid", "name")
@@ -58,24 +56,23 @@ class Clock(Protocol):
 class ApplicationSessions:
     """The application sessions of all clients.
 
-    ``verify`` says who somebody is; ``over`` is told of each client whose session has ended.
+    ``logins`` say who somebody is; ``over`` is told of each client whose session has ended.
     ``shortest`` and ``longest`` (seconds) bound the durations asked for.
     """
 
     def __init__(
         self,
         clock: Clock,
-        verify: Verify,
+        logins: Logins,
         over: Callable[[Session], None],
         *,
         shortest: int,
         longest: int,
     ) -> None:
-        self._clock, self._verify, self._over = clock, verify, over
+        self._clock, self._logins, self._over = clock, logins, over
         self._shortest, self._longest = shortest, longest
         self._ids = count(1)
         self._open: set[Session] = set()
-        self._patience = Patience(clock)
 
     def __len__(self) -> int:
         return len(self._open)
@@ -95,6 +92,7 @@ class ApplicationSessions:
             session.application = None
         session.rights = session.listener_rights
         self._open.discard(session)
+        self._logins.gone(session)
 
     def terminate(self) -> None:
         """End every session, and say so: the gateway goes down."""
@@ -109,14 +107,10 @@ class ApplicationSessions:
         name, password = credentials(request.application_info.application_specific_info or Elements())
         rights = session.listener_rights
         if name:
-            keys = (f"name {name}", f"peer {session.peer}")
-            if not self._patience.admits(*keys):
-                return _refused(StartError.SERVER_RESOURCES_BUSY)
-            rights = None
             try:
-                rights = await self._verify(name, password)
-            finally:
-                self._patience.learn(rights is not None, *keys)
+                rights = await self._logins.who(session, name, password) if len(name) <= LONGEST else None
+            except BusyError:
+                return _refused(StartError.SERVER_RESOURCES_BUSY)
         if rights is None:
             return _refused(StartError.INVALID_APPLICATION_INFO)
         if session in self._open or session.closed:  # while its password was looked at
@@ -180,46 +174,6 @@ class _Rung:
 
     def cancel(self) -> None:
         """There is nothing left to cancel."""
-
-
-class Patience:
-    """Who has failed to say who it is must wait, each time twice as long; bounded in time and memory.
-
-    Who has failed tries once at a time, too: of many guesses at once none would have to wait for another.
-    """
-
-    FREE = 3
-    LONGEST = 30.0
-    REMEMBERED = 10_000
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._failures: dict[str, tuple[int, float]] = {}
-        self._trying: Counter[str] = Counter()
-
-    def admits(self, *keys: str) -> bool:
-        """Whether none of ``keys`` has to wait now; if so, an attempt of all of them begins."""
-        if not all(map(self._free, keys)):
-            return False
-        self._trying.update(keys)
-        return True
-
-    def _free(self, key: str) -> bool:
-        failures, until = self._failures.get(key, (0, 0.0))
-        return until <= self._clock.seconds() and not (failures and self._trying[key])
-
-    def learn(self, succeeded: bool, *keys: str) -> None:
-        """An attempt of ``keys`` that was admitted has succeeded or failed."""
-        self._trying -= Counter(keys)
-        for key in keys:
-            failures, _until = self._failures.pop(key, (0, 0.0))
-            if succeeded:
-                continue
-            failures += 1
-            wait = min(2.0 ** (failures - self.FREE), self.LONGEST) if failures >= self.FREE else 0.0
-            self._failures[key] = (failures, self._clock.seconds() + wait)
-            if len(self._failures) > self.REMEMBERED:
-                del self._failures[next(iter(self._failures))]
 
 
 def credentials(info: Elements) -> tuple[str, str]:

@@ -21,7 +21,8 @@ from ctigw.csta.application_session import (
     StopApplicationSessionPosResponse,
 )
 from ctigw.csta.types import ED3, csta
-from ctigw.services.application_sessions import ApplicationSessions, Patience, credentials
+from ctigw.services.application_sessions import ApplicationSessions, credentials
+from ctigw.services.logins import Logins
 from ctigw.services.session import EVERYTHING, Rights, Session
 from ctigw.xml import Elements
 
@@ -37,9 +38,8 @@ class Bench:
         self.over: list[Session] = []
         self.told: list[object] = []
         self.waiting: Deferred[None] | None = None
-        self.sessions = ApplicationSessions(
-            self.clock, self.verify, self.over.append, shortest=60, longest=3600
-        )
+        logins = Logins(self.clock, self.verify, Deferred)
+        self.sessions = ApplicationSessions(self.clock, logins, self.over.append, shortest=60, longest=3600)
 
     async def verify(self, name: str, password: str) -> Rights | None:
         self.asked.append((name, password))
@@ -237,7 +237,8 @@ def test_a_client_that_goes_away_while_its_password_is_looked_at() -> None:
     session.closed = True
     bench.sessions.end(session)
     bench.waiting.callback(None)
-    assert [why(*answers) for answers in (first, second)] == [StartError.MAX_NUMBER_SESSIONS] * 2
+    reasons = [why(*answers) for answers in (first, second)]
+    assert reasons == [StartError.MAX_NUMBER_SESSIONS, StartError.SERVER_RESOURCES_BUSY]
     assert (bench.clock.getDelayedCalls(), len(bench.sessions), session.rights) == ([], 0, None)
 
 
@@ -248,7 +249,31 @@ def test_two_passwords_at_once_are_one_session() -> None:
     first, second = bench.begin(session, WONDER), bench.begin(session, WONDER)
     bench.waiting.callback(None)
     assert isinstance(first[0], StartApplicationSessionPosResponse)
-    assert why(second[0]) is StartError.MAX_NUMBER_SESSIONS
+    assert why(second[0]) is StartError.SERVER_RESOURCES_BUSY
+    assert bench.asked == [("alice", "wonder")]
+
+
+def test_a_client_that_goes_away_while_it_waits_is_not_looked_at() -> None:
+    bench = Bench()
+    bench.waiting = Deferred()
+    for _ in range(3):
+        bench.begin(bench.client(), WONDER)
+    session = bench.client()
+    answers = bench.begin(session, WONDER)
+    session.closed = True
+    bench.sessions.end(session)
+    assert why(*answers) is StartError.SERVER_RESOURCES_BUSY
+    bench.waiting.callback(None)
+    assert len(bench.asked) == 3
+
+
+def test_a_name_longer_than_any_is_nobodys() -> None:
+    bench = Bench()
+    for _ in range(10):
+        answer = bench.ask(bench.client(), start(("userName", "x" * 256), ("password", "x")))
+        assert why(answer) is StartError.INVALID_APPLICATION_INFO
+    assert bench.asked == []
+    assert isinstance(bench.ask(bench.client(), WONDER), StartApplicationSessionPosResponse)
 
 
 def test_a_gateway_that_goes_down_ends_every_session() -> None:
@@ -274,43 +299,3 @@ def test_who_guesses_has_to_wait_and_is_not_even_looked_at() -> None:
     assert len(bench.asked) == 3
     bench.clock.advance(1)
     assert isinstance(bench.ask(session, WONDER), StartApplicationSessionPosResponse)
-
-
-def test_the_wait_doubles_and_has_an_end() -> None:
-    clock = Clock()
-    patience = Patience(clock)
-    waits = []
-    for _ in range(12):
-        waited = 0.0
-        while not patience.admits("a"):
-            clock.advance(1)
-            waited += 1
-        waits.append(waited)
-        patience.learn(False, "a")
-    assert waits == [0, 0, 0, 1, 2, 4, 8, 16, 30, 30, 30, 30]
-    clock.advance(30)
-    for succeeded in (True, False, False):
-        assert patience.admits("a")
-        patience.learn(succeeded, "a")
-    assert patience.admits("a")
-
-
-def test_who_has_guessed_wrong_guesses_once_at_a_time() -> None:
-    patience = Patience(Clock())
-    assert all(patience.admits("name alice", "peer here") for _ in range(5))  # nobody has failed yet
-    patience.learn(False, "name alice", "peer here")
-    assert not patience.admits("name bob", "peer here")
-    assert not patience.admits("name alice", "peer elsewhere")
-    assert patience.admits("name bob", "peer elsewhere")
-    for _ in range(4):
-        patience.learn(True, "name alice", "peer here")
-    assert patience.admits("name alice", "peer here")
-
-
-def test_only_so_many_guessers_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Patience, "REMEMBERED", 2)
-    patience = Patience(Clock())
-    for name in "abc":
-        for _ in range(4):
-            patience.learn(False, name)
-    assert [patience.admits(name) for name in "abc"] == [True, False, False]
