@@ -5,9 +5,7 @@ Commands are always in it; what only asks or watches is, when it was refused for
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
 
 from ctigw.csta import call_control as csta
 from ctigw.csta.application_session import (
@@ -16,8 +14,11 @@ from ctigw.csta.application_session import (
     StopApplicationSession,
 )
 from ctigw.csta.associated import GenerateDigits
+from ctigw.csta.capability import GetLogicalDeviceInformation, GetPhysicalDeviceInformation
 from ctigw.csta.device_id import number_of
-from ctigw.csta.logical import SetDoNotDisturb, SetForwarding
+from ctigw.csta.logical import GetDoNotDisturb, GetForwarding, SetDoNotDisturb, SetForwarding
+from ctigw.csta.monitoring import MonitorObject, MonitorStart
+from ctigw.csta.snapshot import SnapshotCall, SnapshotDevice
 from ctigw.csta.types import ConnectionID, CSTAErrorCode, categories
 from ctigw.errors import Reason
 from ctigw.services.application_sessions import credentials
@@ -25,29 +26,42 @@ from ctigw.services.session import Rights, Session
 from ctigw.store.audit import Audited
 from ctigw.xml import Elements
 
-COMMANDS = frozenset(
-    {
-        csta.MakeCall,
-        csta.AnswerCall,
-        csta.ClearConnection,
-        csta.ClearCall,
-        csta.DeflectCall,
-        csta.HoldCall,
-        csta.RetrieveCall,
-        csta.ConsultationCall,
-        csta.AlternateCall,
-        csta.ReconnectCall,
-        csta.TransferCall,
-        csta.ConferenceCall,
-        csta.SingleStepTransferCall,
-        csta.SingleStepConferenceCall,
-        GenerateDigits,
-        SetForwarding,
-        SetDoNotDisturb,
-        StartApplicationSession,
-        StopApplicationSession,
-    }
-)
+# What is audited of each request, field by field: what is not named here may be a secret, and is not kept.
+COMMANDS: Mapping[type, tuple[str, ...]] = {
+    csta.MakeCall: ("calling_device", "called_directory_number"),
+    csta.AnswerCall: ("call_to_be_answered",),
+    csta.ClearConnection: ("connection_to_be_cleared",),
+    csta.ClearCall: ("call_to_be_cleared",),
+    csta.DeflectCall: ("call_to_be_diverted", "new_destination"),
+    csta.HoldCall: ("call_to_be_held",),
+    csta.RetrieveCall: ("call_to_be_retrieved",),
+    csta.ConsultationCall: ("existing_call", "consulted_device"),
+    csta.AlternateCall: ("held_call", "active_call"),
+    csta.ReconnectCall: ("active_call", "held_call"),
+    csta.TransferCall: ("held_call", "active_call"),
+    csta.ConferenceCall: ("held_call", "active_call"),
+    csta.SingleStepTransferCall: ("active_call", "transferred_to"),
+    csta.SingleStepConferenceCall: ("active_call", "device_to_join"),
+    GenerateDigits: ("connection_to_send_digits",),  # the digits may be somebody's PIN
+    SetForwarding: ("device", "forward_dn"),
+    SetDoNotDisturb: ("device",),
+    StartApplicationSession: (),
+    StopApplicationSession: ("session_id",),
+}
+QUESTIONS: Mapping[type, tuple[str, ...]] = {
+    GetForwarding: ("device",),
+    GetDoNotDisturb: ("device",),
+    GetLogicalDeviceInformation: ("device",),
+    GetPhysicalDeviceInformation: ("device",),
+    MonitorStart: ("monitor_object",),
+    SnapshotDevice: ("snapshot_object",),
+    SnapshotCall: ("snapshot_object",),
+}
+AUDITED = {**COMMANDS, **QUESTIONS}
+# The fields that say for which device a request is, besides connections.
+DEVICES = frozenset({"calling_device", "device", "snapshot_object"})
+# Of these only the length.
+COUNTED: Mapping[type, str] = {GenerateDigits: "characters_to_send"}
 WITHOUT_RIGHT = frozenset({Reason.PRIVILEGE_VIOLATION.value_name, Reason.SECURITY_GENERIC.value_name})
 # Bytes of what a client has written that are kept.
 LONGEST = 200
@@ -95,22 +109,25 @@ def _outcome(answer: object) -> str:
     return "ok"
 
 
-def _subject(request: Any) -> tuple[str | None, str | None]:
+def _subject(request: object) -> tuple[str | None, str | None]:
     """The device that a request is for, and whatever else it names."""
-    if isinstance(request, StartApplicationSession):
-        return None, None  # its texts are secrets
     named = [(is_device, text[:LONGEST]) for is_device, text in _texts(request) if text]
     devices = [number_of(text) for is_device, text in named if is_device]
     others = [text for is_device, text in named if not is_device]
     return next(iter(devices), None), " ".join([*dict.fromkeys([*devices[1:], *others])]) or None
 
 
-def _texts(request: Any) -> Iterator[tuple[bool, str]]:
-    """The texts of a request, and whether each names a device."""
-    for field in dataclasses.fields(request):
-        value = getattr(request, field.name)
+def _texts(request: object) -> Iterator[tuple[bool, str]]:
+    """The texts of a request that are audited, and whether each names a device."""
+    for field in AUDITED.get(type(request), ()):
+        value = getattr(request, field)
+        if isinstance(value, MonitorObject):
+            yield True, value.device_object or ""
+            value = value.call_object
         if isinstance(value, ConnectionID):
             yield True, value.device_id or ""
             yield False, f"call {value.call_id}" if value.call_id else ""
-        elif isinstance(value, str):
-            yield field.name in ("calling_device", "device"), value
+        elif value is not None:
+            yield field in DEVICES, value
+    if type(request) in COUNTED:
+        yield False, f"digits: {len(getattr(request, COUNTED[type(request)]))}"

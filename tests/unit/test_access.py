@@ -243,7 +243,7 @@ def test_commands_are_audited_and_refusals_for_want_of_a_right() -> None:
     client.ask(STOP)
     told = [(e.who, e.request, e.on_behalf_of, e.target, e.outcome) for e in bench.keeping.audited]
     assert told == [
-        ("[]", "MonitorStart", None, None, "generic"),
+        ("[]", "MonitorStart", "2001", None, "generic"),
         ("alice", "StartApplicationSession", None, None, "invalidApplicationInfo"),
         ("alice", "StartApplicationSession", None, None, "ok"),
         ("alice", "MakeCall", "2001", "2003", "ok"),
