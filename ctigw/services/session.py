@@ -59,6 +59,7 @@ class Session:
     ``rights``: None until it has said who it is, where it must; ``listener_rights``: those without a session.
     ``closed``: the client is gone.
     ``monitors``, ``registrations``: the references that it holds.
+    ``refusals_audited``: what strangers can be refused at no cost, as far as it is in the audit already.
     """
 
     send_event: SendEvent
@@ -73,3 +74,4 @@ class Session:
     closed: bool = False
     monitors: set[str] = field(default_factory=set)
     registrations: set[str] = field(default_factory=set)
+    refusals_audited: set[str] = field(default_factory=set)
