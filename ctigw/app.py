@@ -59,6 +59,7 @@ class Gateway:
 
     config: Config
     clock: IReactorTime
+    keeping: Keeping
     driver: Driver
     switch: Switch
     monitors: Monitors
@@ -78,6 +79,7 @@ class Gateway:
             "monitors": len(self.monitors),
             "registrations": len(self.registrations),
             "calls": len(self.switch.picture.calls),
+            "log entries dropped": self.keeping.dropped,
             **self.counters,
         }
 
@@ -169,6 +171,7 @@ def gateway(config: Config, driver: Driver, clock: IReactorTime, keeping: Keepin
     return Gateway(
         config=config,
         clock=clock,
+        keeping=keeping,
         driver=driver,
         switch=switch,
         monitors=monitors,

@@ -16,6 +16,7 @@ from twisted.python.failure import Failure
 from ctigw.directory import credentials
 from ctigw.directory.passwords import needs_rehash
 from ctigw.patterns import matcher
+from ctigw.services.audit import is_refusal
 from ctigw.services.session import Rights
 from ctigw.store import audit, call_log
 from ctigw.store.audit import Audited
@@ -24,6 +25,8 @@ from ctigw.store.call_log import LoggedCall
 from ctigw.store.database import Database
 
 DAY = 86_400
+# Refusals that may wait to be written: fewer than commands and calls, since strangers can cause them.
+REFUSALS = 1_000
 log = structlog.get_logger(__name__)
 
 
@@ -44,23 +47,40 @@ class Keeping:
     def asked(self, entry: Audited) -> None:
         """Somebody has asked for something."""
 
+    @property
+    def dropped(self) -> int:
+        """How many entries of the logs were lost."""
+        return 0
+
 
 class InDatabase(Keeping):
     """Everything is in ``database``, which is open.
 
     The logs are written behind, on ``clock``; what is older than ``log_days`` is removed once a day.
+    Refusals, which strangers can cause, wait apart: they push out neither commands nor calls.
     """
 
     def __init__(self, database: Database, clock: IReactorTime, log_days: int) -> None:
         self._database, self._clock = database, clock
-        self._behind = Behind(database, clock)
+        self._calls = Behind(database, clock, name="calls")
+        self._commands = Behind(database, clock, name="commands")
+        self._refusals = Behind(database, clock, bound=REFUSALS, name="refusals")
         self._seconds = log_days * DAY
         self._sweep()
 
     async def close(self) -> None:
         """Write what is still to be written."""
         self._next.cancel()
-        await self._behind.close()
+        for behind in self._all_behind:
+            await behind.close()
+
+    @property
+    def dropped(self) -> int:
+        return sum(behind.dropped for behind in self._all_behind)
+
+    @property
+    def _all_behind(self) -> tuple[Behind, ...]:
+        return self._calls, self._commands, self._refusals
 
     def _sweep(self) -> None:
         before = self._clock.seconds() - self._seconds
@@ -79,7 +99,8 @@ class InDatabase(Keeping):
         return Rights(principal.name, matcher(principal.monitor), matcher(principal.control))
 
     def call(self, entry: LoggedCall) -> None:
-        self._behind.put(call_log.row(entry))
+        self._calls.put(lambda session: call_log.record(session, entry))
 
     def asked(self, entry: Audited) -> None:
-        self._behind.put(audit.row(entry))
+        behind = self._refusals if is_refusal(entry) else self._commands
+        behind.put(lambda session: audit.record(session, entry))

@@ -22,14 +22,9 @@ class Audited:
     target: str | None = None
 
 
-def row(entry: Audited) -> AuditRow:
-    """What to put into a `Behind`."""
-    return AuditRow(**asdict(entry))
-
-
 def record(session: Session, entry: Audited) -> None:
     """Keep ``entry``."""
-    session.add(row(entry))
+    session.add(AuditRow(**asdict(entry)))
 
 
 def entries(

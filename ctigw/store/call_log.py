@@ -24,14 +24,9 @@ class LoggedCall:
     cause: str | None = None
 
 
-def row(entry: LoggedCall) -> CallRow:
-    """What to put into a `Behind`."""
-    return CallRow(**asdict(entry))
-
-
 def record(session: Session, entry: LoggedCall) -> None:
     """Keep ``entry``."""
-    session.add(row(entry))
+    session.add(CallRow(**asdict(entry)))
 
 
 def calls(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest_twisted
+import structlog
 from twisted.internet.task import Clock
 
 from ctigw.directory import applications, users
@@ -45,3 +46,19 @@ async def test_the_logs_are_written_behind_and_go_back_so_many_days(database: Da
     assert [e.target for e in await database.run(audit.entries)] == ["99", "50"]
     await keeping.close()
     assert clock.getDelayedCalls() == []
+
+
+@pytest_twisted.ensureDeferred
+async def test_refusals_push_out_neither_commands_nor_calls(database: Database) -> None:
+    clock = Clock()
+    keeping = InDatabase(database, clock, 90)
+    with structlog.testing.capture_logs() as logged:
+        for _ in range(20_000):
+            keeping.asked(Audited(1, "[10.0.0.66]", "SnapshotDevice", "generic"))
+    keeping.asked(Audited(2, "alice", "MakeCall", "ok", "2001"))
+    keeping.call(LoggedCall("1", "2001", "2001", "2002", started=1))
+    assert (keeping.dropped, [entry["of"] for entry in logged]) == (19_000, ["refusals"])
+    clock.advance(0.2)
+    assert len(await database.run(audit.entries, who="alice")) == 1
+    assert len(await database.run(call_log.calls)) == 1
+    await keeping.close()
