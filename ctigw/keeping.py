@@ -9,7 +9,8 @@ from collections.abc import Callable
 from typing import Any
 
 import structlog
-from twisted.internet.interfaces import IReactorTime
+from sqlalchemy.orm import Session
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.internet.threads import deferToThread
 from twisted.python.failure import Failure
 
@@ -25,13 +26,17 @@ from ctigw.store.call_log import LoggedCall
 from ctigw.store.database import Database
 
 DAY = 86_400
+# Old entries of each log that are removed at once, a few ms of work, and the seconds until the next ones are.
+BATCH = 500
+PAUSE = 0.1
 # Refusals that may wait to be written: fewer than commands and calls, since strangers can cause them.
 REFUSALS = 1_000
 log = structlog.get_logger(__name__)
 
 
-def _not_swept(failure: Failure) -> None:
-    log.warning("old entries of the logs stay", why=failure.getErrorMessage())
+def _forget(session: Session, before: float) -> bool:
+    """Remove a few old entries of each log; whether there may be more."""
+    return max(forget(session, before, BATCH) for forget in (call_log.forget, audit.forget)) == BATCH
 
 
 class Keeping:
@@ -66,11 +71,16 @@ class InDatabase(Keeping):
         self._commands = Behind(database, clock, name="commands")
         self._refusals = Behind(database, clock, bound=REFUSALS, name="refusals")
         self._seconds = log_days * DAY
+        self._sweeping: IDelayedCall | None = None
+        self._closed = False
         self._sweep()
 
     async def close(self) -> None:
         """Write what is still to be written."""
+        self._closed = True
         self._next.cancel()
+        if self._sweeping is not None:
+            self._sweeping.cancel()
         for behind in self._all_behind:
             await behind.close()
 
@@ -83,10 +93,22 @@ class InDatabase(Keeping):
         return self._calls, self._commands, self._refusals
 
     def _sweep(self) -> None:
-        before = self._clock.seconds() - self._seconds
-        for forget in (call_log.forget, audit.forget):
-            self._database.submit(forget, before).addErrback(_not_swept)
+        """Begin to remove what is too old, unless that still goes on."""
         self._next = self._clock.callLater(DAY, self._sweep)
+        if self._sweeping is None:
+            self._sweep_some(self._clock.seconds() - self._seconds)
+
+    def _sweep_some(self, before: float) -> None:
+        """A little at a time, since logins and settings wait for the same thread."""
+        self._sweeping = None
+        self._database.submit(_forget, before).addCallbacks(self._swept, self._not_swept, (before,))
+
+    def _swept(self, more: bool, before: float) -> None:
+        if more and not self._closed and self._sweeping is None:
+            self._sweeping = self._clock.callLater(PAUSE, self._sweep_some, before)
+
+    def _not_swept(self, failure: Failure) -> None:
+        log.warning("old entries of the logs stay", why=failure.getErrorMessage())
 
     async def verify(self, name: str, password: str) -> Rights | None:
         candidate = await self._database.run(credentials.look_up, name)

@@ -53,6 +53,9 @@ def calls(
     ]
 
 
-def forget(session: Session, before: float) -> None:
-    """Remove what started ``before`` that time."""
-    session.execute(delete(CallRow).where(CallRow.started < before))
+def forget(session: Session, before: float, most: int) -> int:
+    """Remove ``most`` of what started ``before`` that time, the oldest; how many there were."""
+    old = select(CallRow.id).where(CallRow.started < before).order_by(CallRow.started).limit(most)
+    found = session.scalars(old).all()
+    session.execute(delete(CallRow).where(CallRow.id.in_(found)))
+    return len(found)

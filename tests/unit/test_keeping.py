@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import pytest
 import pytest_twisted
 import structlog
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 from twisted.internet.task import Clock
 
 from ctigw.directory import applications, users
-from ctigw.keeping import DAY, InDatabase
+from ctigw.keeping import BATCH, DAY, PAUSE, InDatabase
 from ctigw.store import audit, call_log
 from ctigw.store.audit import Audited
 from ctigw.store.call_log import LoggedCall
 from ctigw.store.database import Database
+from ctigw.store.tables import AuditRow, CallRow
 
 
 @pytest_twisted.ensureDeferred
@@ -61,4 +65,62 @@ async def test_refusals_push_out_neither_commands_nor_calls(database: Database) 
     clock.advance(0.2)
     assert len(await database.run(audit.entries, who="alice")) == 1
     assert len(await database.run(call_log.calls)) == 1
+    await keeping.close()
+
+
+@pytest_twisted.ensureDeferred
+async def test_what_is_old_goes_little_by_little(database: Database) -> None:
+    def fill(session: Session) -> None:
+        for number in range(2 * BATCH + 10):
+            call_log.record(session, LoggedCall(str(number), "2001", None, None, started=number))
+            audit.record(session, Audited(number, "alice", "MakeCall", "ok"))
+        call_log.record(session, LoggedCall("new", "2001", None, None, started=95 * DAY))
+
+    def left(session: Session) -> tuple[int, int]:
+        counted = (select(func.count()).select_from(table) for table in (CallRow, AuditRow))
+        calls, requests = (session.scalar(query) or 0 for query in counted)
+        return calls, requests
+
+    clock = Clock()
+    clock.advance(100 * DAY)
+    await database.run(fill)
+    keeping = InDatabase(database, clock, 90)
+    sizes = []
+    for _ in range(4):
+        sizes.append(await database.run(left))
+        clock.advance(PAUSE)
+    assert sizes == [(BATCH + 11, BATCH + 10), (11, 10), (1, 0), (1, 0)]
+    assert len(clock.getDelayedCalls()) == 1  # the next day's
+    await keeping.close()
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_sweep_ends_with_the_gateway(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ctigw.keeping.BATCH", 1)
+    clock = Clock()
+    clock.advance(100 * DAY)
+    for number in range(3):
+        await database.run(audit.record, Audited(number, "alice", "MakeCall", "ok"))
+    keeping = InDatabase(database, clock, 90)
+    await database.run(audit.entries)
+    assert len(clock.getDelayedCalls()) == 2
+    await keeping.close()
+    assert clock.getDelayedCalls() == []
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_sweep_that_fails_is_tried_the_next_day(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(_session: Session, _before: float, _most: int) -> int:
+        raise OSError("the disk is slow")
+
+    clock = Clock()
+    monkeypatch.setattr(audit, "forget", fails)
+    keeping = InDatabase(database, clock, 90)
+    with structlog.testing.capture_logs() as logged:
+        await database.run(audit.entries)
+        clock.advance(DAY)
+        await database.run(audit.entries)
+    assert [entry["why"] for entry in logged] == ["the disk is slow"] * 2
     await keeping.close()
