@@ -154,7 +154,7 @@ def gateway(config: Config, driver: Driver, clock: IReactorTime, keeping: Keepin
 
     logins = Logins(clock, keeping.verify, Deferred)
     applications = ApplicationSessions(
-        clock, logins, over, shortest=limits.session_shortest, longest=limits.session_longest
+        clock, logins, keeping.again, over, shortest=limits.session_shortest, longest=limits.session_longest
     )
     calls = CallLog(keeping.call, clock.seconds)
     switch.observe(calls.on_event)

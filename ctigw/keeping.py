@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.internet.threads import deferToThread
@@ -23,7 +24,7 @@ from ctigw.store import audit, call_log
 from ctigw.store.audit import Audited
 from ctigw.store.behind import Behind
 from ctigw.store.call_log import LoggedCall
-from ctigw.store.database import Database
+from ctigw.store.database import Database, DatabaseError
 
 DAY = 86_400
 # Old entries of each log that are removed at once, a few ms of work, and the seconds until the next ones are.
@@ -39,12 +40,24 @@ def _forget(session: Session, before: float) -> bool:
     return max(forget(session, before, BATCH) for forget in (call_log.forget, audit.forget)) == BATCH
 
 
+def _rights(principal: credentials.Principal) -> Rights:
+    monitor, control = principal.monitor, principal.control
+    return Rights(principal.name, matcher(monitor), matcher(control), (monitor, control))
+
+
 class Keeping:
     """Nothing is known and nothing is kept: what a gateway has without a database."""
 
     async def verify(self, _name: str, _password: str) -> Rights | None:
         """Who has this name and password; None: nobody."""
         return None
+
+    async def again(self, rights: Rights) -> Rights | None:
+        """The rights that somebody who has logged in with ``rights`` has now.
+
+        None: they are gone, or have lost a right.
+        """
+        return rights
 
     def call(self, entry: LoggedCall) -> None:
         """Somebody's share in a call is over."""
@@ -118,7 +131,22 @@ class InDatabase(Keeping):
             return None
         if candidate.password_hash and needs_rehash(candidate.password_hash):
             await self._database.run(credentials.renew, principal, password)
-        return Rights(principal.name, matcher(principal.monitor), matcher(principal.control))
+        return _rights(principal)
+
+    async def again(self, rights: Rights) -> Rights | None:
+        try:
+            principal = await self._database.run(credentials.known, rights.name)
+        except (SQLAlchemyError, DatabaseError) as error:
+            # Who works must not be thrown out because nobody can be asked just now.
+            log.warning("rights cannot be looked up, they stay", name=rights.name, why=str(error))
+            return rights
+        if principal is None:
+            return None
+        now = (principal.monitor, principal.control)
+        if now == rights.granted:  # the usual case, without the work of making matchers
+            return rights
+        lost = any(set(before) - set(after) for before, after in zip(rights.granted, now, strict=True))
+        return None if lost else _rights(principal)
 
     def call(self, entry: LoggedCall) -> None:
         self._calls.put(lambda session: call_log.record(session, entry))

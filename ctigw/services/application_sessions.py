@@ -7,7 +7,7 @@ listener's.  When the session ends or its time is up, so do its monitors and reg
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from itertools import count
 from typing import Protocol
 
@@ -35,8 +35,11 @@ from ctigw.csta.types import ED3
 from ctigw.directory.names import LONGEST
 from ctigw.services.dispatcher import Handler
 from ctigw.services.logins import BusyError, Logins
-from ctigw.services.session import ApplicationSession, Cancellable, Session
+from ctigw.services.session import ApplicationSession, Cancellable, Rights, Session
 from ctigw.xml import Elements
+
+# The rights that somebody has now, who has logged in with these; None: they have lost some, or all.
+Again = Callable[[Rights], Awaitable[Rights | None]]
 
 # The children in which clients send who they are, whatever lies around them; compared in lower case.
 NAMES = ("username", "user", "login", "loginname", "userid", "name")
@@ -56,7 +59,8 @@ class Clock(Protocol):
 class ApplicationSessions:
     """The application sessions of all clients.
 
-    ``logins`` say who somebody is; ``over`` is told of each client whose session has ended.
+    ``logins`` say who somebody is; ``again`` gives the rights that somebody who has logged in has now, None
+    when they have lost some; ``over`` is told of each client whose session has ended.
     ``shortest`` and ``longest`` (seconds) bound the durations asked for.
     """
 
@@ -64,12 +68,13 @@ class ApplicationSessions:
         self,
         clock: Clock,
         logins: Logins,
+        again: Again,
         over: Callable[[Session], None],
         *,
         shortest: int,
         longest: int,
     ) -> None:
-        self._clock, self._logins, self._over = clock, logins, over
+        self._clock, self._logins, self._again, self._over = clock, logins, again, over
         self._shortest, self._longest = shortest, longest
         self._ids = count(1)
         self._open: set[Session] = set()
@@ -118,7 +123,8 @@ class ApplicationSessions:
         session.rights = rights
         duration = self._duration(request.requested_session_duration)
         session_id = str(next(self._ids))
-        session.application = ApplicationSession(session_id, self._timer(session, duration))
+        timer = self._timer(session, duration)
+        session.application = ApplicationSession(session_id, timer, logged_in=bool(name))
         self._open.add(session)
         return StartApplicationSessionPosResponse(
             session_id=session_id,
@@ -131,8 +137,15 @@ class ApplicationSessions:
     ) -> ResetApplicationSessionTimerPosResponse | ResetApplicationSessionTimerNegResponse:
         application = session.application
         if application is None or application.id != request.session_id:
-            why = ResetErrorCode(defined_error=ResetError.INVALID_SESSION_ID)
-            return ResetApplicationSessionTimerNegResponse(error_code=why)
+            return _not_reset()
+        if application.logged_in and session.rights is not None:
+            rights = await self._again(session.rights)
+            if session.application is not application:  # it has ended meanwhile
+                return _not_reset()
+            if rights is None:
+                self._terminated(session, TermReason(server_term_reason="rights were taken back"))
+                return _not_reset()
+            session.rights = rights
         duration = self._duration(request.requested_session_duration)
         application.timer.cancel()
         application.timer = self._timer(session, duration)
@@ -185,6 +198,11 @@ def credentials(info: Elements) -> tuple[str, str]:
 
 def _refused(why: StartError) -> StartApplicationSessionNegResponse:
     return StartApplicationSessionNegResponse(error_code=StartErrorCode(defined_error=why))
+
+
+def _not_reset() -> ResetApplicationSessionTimerNegResponse:
+    why = ResetErrorCode(defined_error=ResetError.INVALID_SESSION_ID)
+    return ResetApplicationSessionTimerNegResponse(error_code=why)
 
 
 def _version(asked: tuple[str, ...]) -> str:

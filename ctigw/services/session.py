@@ -18,11 +18,15 @@ def everything(_number: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Rights:
-    """Who somebody is, and which lines they may monitor and control."""
+    """Who somebody is, and which lines they may monitor and control.
+
+    ``granted``: the patterns behind the two, where the directory has them and may take them back.
+    """
 
     name: str = ""
     monitor: Allows = everything
     control: Allows = everything
+    granted: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
 
 
 EVERYTHING = Rights()
@@ -42,10 +46,14 @@ class Cancellable(Protocol):
 
 @dataclass(slots=True)
 class ApplicationSession:
-    """An application session (ECMA-354) and the timer that ends it."""
+    """An application session (ECMA-354) and the timer that ends it.
+
+    ``logged_in``: by name and password, and not by the listener's rights.
+    """
 
     id: str
     timer: Cancellable
+    logged_in: bool
 
 
 @dataclass(slots=True, eq=False)

@@ -43,10 +43,14 @@ class Known(Keeping):
 
     def __init__(self) -> None:
         self.audited: list[Audited] = []
+        self.taken_back = False
 
     async def verify(self, name: str, password: str) -> Rights | None:
         right = (name, password) == ("alice", "wonder")
         return Rights("alice", matcher("*"), matcher(["2001", "2002"])) if right else None
+
+    async def again(self, rights: Rights) -> Rights | None:
+        return None if self.taken_back else rights
 
     def asked(self, entry: Audited) -> None:
         self.audited.append(entry)
@@ -117,6 +121,24 @@ def test_a_session_that_ends_takes_its_rights_and_monitors_along() -> None:
     client.turn()
     ((invoke_id, told),) = client.came()
     assert (invoke_id, type(told).__name__) == (9000, "ApplicationSessionTerminated")
+    assert len(bench.gate.monitors) == 0
+    assert client.refusal(MONITOR.format(2001)) == "security/generic"
+
+
+def test_rights_that_are_taken_back_end_the_session_and_its_monitors_at_the_next_reset() -> None:
+    bench = Bench(IN_SESSIONS)
+    client = bench.client()
+    client.ask(START.format("alice", "wonder"))
+    client.ask(MONITOR.format(2001))
+    reset = (
+        "<ResetApplicationSessionTimer><sessionID>1</sessionID>"
+        "<requestedSessionDuration>60</requestedSessionDuration></ResetApplicationSessionTimer>"
+    )
+    assert type(client.ask(reset)).__name__ == "ResetApplicationSessionTimerPosResponse"
+    assert len(bench.gate.monitors) == 1
+    bench.keeping.taken_back = True
+    assert type(client.ask(reset)).__name__ == "ResetApplicationSessionTimerNegResponse"
+    assert "ApplicationSessionTerminated" in [type(message).__name__ for _, message in client.came()]
     assert len(bench.gate.monitors) == 0
     assert client.refusal(MONITOR.format(2001)) == "security/generic"
 

@@ -13,6 +13,7 @@ from ctigw.csta.application_session import (
     DefinedTermReason,
     ResetApplicationSessionTimer,
     ResetApplicationSessionTimerPosResponse,
+    ResetError,
     StartApplicationSession,
     StartApplicationSessionNegResponse,
     StartApplicationSessionPosResponse,
@@ -38,8 +39,18 @@ class Bench:
         self.over: list[Session] = []
         self.told: list[object] = []
         self.waiting: Deferred[None] | None = None
+        self.looked_up: list[Rights] = []
+        self.rights_now: Rights | None = ALICE
         logins = Logins(self.clock, self.verify, Deferred)
-        self.sessions = ApplicationSessions(self.clock, logins, self.over.append, shortest=60, longest=3600)
+        self.sessions = ApplicationSessions(
+            self.clock, logins, self.again, self.over.append, shortest=60, longest=3600
+        )
+
+    async def again(self, rights: Rights) -> Rights | None:
+        self.looked_up.append(rights)
+        if self.waiting is not None:
+            await self.waiting
+        return self.rights_now
 
     async def verify(self, name: str, password: str) -> Rights | None:
         self.asked.append((name, password))
@@ -187,6 +198,52 @@ def test_a_session_that_is_reset_goes_on() -> None:
     assert bench.told == []
     bench.clock.advance(1)
     assert len(bench.told) == 1
+    assert bench.clock.getDelayedCalls() == []
+
+
+def test_a_reset_looks_the_rights_up_again() -> None:
+    bench = Bench()
+    session = bench.client()
+    bench.ask(session, WONDER)
+    bench.rights_now = more = Rights("alice")
+    assert isinstance(bench.ask(session, reset("1")), ResetApplicationSessionTimerPosResponse)
+    assert (bench.looked_up, session.rights) == ([ALICE], more)
+
+
+def test_who_has_lost_rights_loses_the_session_at_the_next_reset() -> None:
+    bench = Bench()
+    session = bench.client()
+    bench.ask(session, WONDER)
+    bench.rights_now = None
+    answer = bench.ask(session, reset("1"))
+    assert answer.error_code.defined_error is ResetError.INVALID_SESSION_ID
+    (told,) = bench.told
+    assert isinstance(told, ApplicationSessionTerminated)
+    assert told.session_term_reason.server_term_reason == "rights were taken back"
+    assert (session.rights, bench.over, len(bench.sessions)) == (None, [session], 0)
+    assert bench.clock.getDelayedCalls() == []
+
+
+def test_who_has_the_rights_of_the_listener_keeps_them() -> None:
+    bench = Bench()
+    session = bench.client(EVERYTHING)
+    bench.ask(session, start())
+    bench.rights_now = None
+    assert isinstance(bench.ask(session, reset("1")), ResetApplicationSessionTimerPosResponse)
+    assert (bench.looked_up, session.rights) == ([], EVERYTHING)
+
+
+@pytest.mark.parametrize("rights", [ALICE, None])
+def test_a_session_that_ends_while_its_rights_are_looked_up(rights: Rights | None) -> None:
+    bench = Bench()
+    session = bench.client()
+    bench.ask(session, WONDER)
+    bench.waiting, bench.rights_now = Deferred(), rights
+    answers = bench.begin(session, reset("1"))
+    bench.clock.advance(180)
+    bench.waiting.callback(None)
+    assert answers[0].error_code.defined_error is ResetError.INVALID_SESSION_ID
+    assert (len(bench.told), len(bench.over), session.rights) == (1, 1, None)
     assert bench.clock.getDelayedCalls() == []
 
 

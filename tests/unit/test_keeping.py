@@ -6,10 +6,11 @@ import pytest
 import pytest_twisted
 import structlog
 from sqlalchemy import func, select
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 from twisted.internet.task import Clock
 
-from ctigw.directory import applications, users
+from ctigw.directory import applications, lines, users
 from ctigw.keeping import BATCH, DAY, PAUSE, InDatabase
 from ctigw.store import audit, call_log
 from ctigw.store.audit import Audited
@@ -32,6 +33,56 @@ async def test_who_is_known_has_the_rights_of_the_directory(database: Database) 
     assert (board.name, board.monitor("2001"), board.control("2001")) == ("board", True, False)
     for name, password in (("alice", "wander"), ("bob", "wonder"), ("", "")):
         assert await keeping.verify(name, password) is None
+    await keeping.close()
+
+
+@pytest_twisted.ensureDeferred
+async def test_rights_that_were_taken_back_are_gone(database: Database) -> None:
+    keeping = InDatabase(database, Clock(), 90)
+    await database.run(users.add, "alice@example.com", "wonder")
+    for number in ("2001", "2002"):
+        await database.run(lines.add, number, "alice@example.com")
+    await database.run(applications.add, "board", "secret")
+    await database.run(applications.grant, "board", "monitor", "20*")
+    alice = await keeping.verify("alice", "wonder")
+    board = await keeping.verify("board", "secret")
+    assert alice is not None
+    assert board is not None
+    assert [await keeping.again(alice), await keeping.again(board)] == [alice, board]
+    await database.run(applications.grant, "board", "control", "2005")
+    more = await keeping.again(board)
+    assert more is not None
+    assert (more.name, more.monitor("2001"), more.control("2005")) == ("board", True, True)
+    await database.run(applications.revoke, "board", "monitor", "20*")
+    assert await keeping.again(more) is None
+    await database.run(lines.assign, "2002", None)
+    assert await keeping.again(alice) is None
+    again = await keeping.verify("alice", "wonder")
+    assert again is not None
+    await database.run(users.remove, "alice@example.com")
+    assert await keeping.again(again) is None
+    # Another one whose first part is the name of an application that is gone is somebody else.
+    await database.run(applications.remove, "board")
+    await database.run(users.add, "board@example.com", "x")
+    assert await keeping.again(more) is None
+    await keeping.close()
+
+
+@pytest_twisted.ensureDeferred
+async def test_rights_stay_while_nobody_can_be_asked(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away() -> None:
+        raise OperationalError("begin", {}, OSError("the server restarts"))
+
+    keeping = InDatabase(database, Clock(), 90)
+    await database.run(users.add, "alice@example.com", "wonder")
+    alice = await keeping.verify("alice", "wonder")
+    assert alice is not None
+    with monkeypatch.context() as changed, structlog.testing.capture_logs() as logged:
+        changed.setattr(database._sessions, "begin", away)
+        assert await keeping.again(alice) is alice
+    assert [entry["name"] for entry in logged] == ["alice@example.com"]
     await keeping.close()
 
 
