@@ -105,7 +105,7 @@ class ApplicationSessions:
             self._terminated(session, TermReason(server_term_reason="the gateway is shutting down"))
 
     async def _start(
-        self, session: Session, request: StartApplicationSession, _namespace: str
+        self, session: Session, request: StartApplicationSession, namespace: str
     ) -> StartApplicationSessionPosResponse | StartApplicationSessionNegResponse:
         if session in self._open:
             return _refused(StartError.MAX_NUMBER_SESSIONS)
@@ -124,7 +124,7 @@ class ApplicationSessions:
         duration = self._duration(request.requested_session_duration)
         session_id = str(next(self._ids))
         timer = self._timer(session, duration)
-        session.application = ApplicationSession(session_id, timer, logged_in=bool(name))
+        session.application = ApplicationSession(session_id, timer, bool(name), namespace)
         self._open.add(session)
         return StartApplicationSessionPosResponse(
             session_id=session_id,
@@ -175,11 +175,12 @@ class ApplicationSessions:
         self._terminated(session, reason)
 
     def _terminated(self, session: Session, reason: TermReason) -> None:
-        assert session.application is not None
-        message = ApplicationSessionTerminated(session_id=session.application.id, session_term_reason=reason)
+        application = session.application
+        assert application is not None
+        message = ApplicationSessionTerminated(session_id=application.id, session_term_reason=reason)
         self.end(session)
         self._over(session)
-        session.tell(message, ED3)
+        session.tell(message, application.namespace)
 
 
 class _Rung:

@@ -49,11 +49,13 @@ class ApplicationSession:
     """An application session (ECMA-354) and the timer that ends it.
 
     ``logged_in``: by name and password, and not by the listener's rights.
+    ``namespace``: the one that it was started in, in which the client is told of its end.
     """
 
     id: str
     timer: Cancellable
     logged_in: bool
+    namespace: str
 
 
 @dataclass(slots=True, eq=False)

@@ -12,7 +12,7 @@ from ctigw.app import Gateway, gateway
 from ctigw.config import Application, Config, Listener
 from ctigw.csta.application_session import SESSION
 from ctigw.csta.frame import Frame, FrameReader
-from ctigw.csta.types import CSTAErrorCode, categories, csta
+from ctigw.csta.types import ED3, CSTAErrorCode, categories, csta
 from ctigw.keeping import Keeping
 from ctigw.patterns import matcher
 from ctigw.services.session import Rights
@@ -123,6 +123,26 @@ def test_a_session_that_ends_takes_its_rights_and_monitors_along() -> None:
     assert (invoke_id, type(told).__name__) == (9000, "ApplicationSessionTerminated")
     assert len(bench.gate.monitors) == 0
     assert client.refusal(MONITOR.format(2001)) == "security/generic"
+
+
+@pytest.mark.parametrize(
+    ("started", "told"),
+    [
+        (f' xmlns="{SESSION}"', f' xmlns="{SESSION}"'),
+        ("", ""),
+        (f' xmlns="{ED3}"', f' xmlns="{SESSION}"'),
+        (' xmlns="urn:x"', f' xmlns="{SESSION}"'),
+    ],
+)
+def test_the_end_of_a_session_is_told_in_the_namespace_of_its_start(started: str, told: str) -> None:
+    bench = Bench(IN_SESSIONS)
+    client = bench.client()
+    client.ask(START.format("alice", "wonder").replace(f' xmlns="{SESSION}"', started))
+    client.transport.clear()
+    bench.clock.advance(60)
+    client.turn()
+    (frame,) = FrameReader().feed(client.transport.value())
+    assert f"<ApplicationSessionTerminated{told}>".encode() in frame.body
 
 
 def test_rights_that_are_taken_back_end_the_session_and_its_monitors_at_the_next_reset() -> None:
