@@ -251,18 +251,25 @@ def reset(session_id: str) -> ResetApplicationSessionTimer:
     return ResetApplicationSessionTimer(session_id=session_id, requested_session_duration=120)
 
 
-def stop(session_id: str) -> StopApplicationSession:
-    xml = f"<StopApplicationSession><sessionID>{session_id}</sessionID>"
-    reason = "<sessionEndReason><appEndReason>bye</appEndReason></sessionEndReason></StopApplicationSession>"
-    message: StopApplicationSession = csta.decode((xml + reason).encode()).message
+def stop(session_id: str, reason: str = "") -> StopApplicationSession:
+    xml = f"<StopApplicationSession><sessionID>{session_id}</sessionID>{reason}</StopApplicationSession>"
+    message: StopApplicationSession = csta.decode(xml.encode()).message
     return message
 
 
-def test_a_session_that_is_stopped_is_over() -> None:
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "",
+        "<sessionEndReason><appEndReason>bye</appEndReason></sessionEndReason>",
+        "<sessionEndReason><definedEndReason>normal</definedEndReason></sessionEndReason>",
+    ],
+)
+def test_a_session_that_is_stopped_is_over(reason: str) -> None:
     bench = Bench()
     session = bench.client()
     bench.ask(session, WONDER)
-    assert bench.ask(session, stop("1")) == StopApplicationSessionPosResponse()
+    assert bench.ask(session, stop("1", reason)) == StopApplicationSessionPosResponse()
     assert (session.rights, bench.over, bench.told) == (None, [session], [])
     assert bench.clock.getDelayedCalls() == []
 
