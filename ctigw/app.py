@@ -14,7 +14,7 @@ from typing import Any
 
 import structlog
 from sqlalchemy.orm import Session as DatabaseSession
-from twisted.internet.defer import maybeDeferred
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IReactorTime
@@ -39,6 +39,7 @@ from ctigw.services.call_log import CallLog
 from ctigw.services.capability import capability
 from ctigw.services.dispatcher import Dispatcher
 from ctigw.services.logical import logical
+from ctigw.services.logins import Logins
 from ctigw.services.monitors import Monitors
 from ctigw.services.session import EVERYTHING, Rights, Session
 from ctigw.services.snapshot import snapshot
@@ -58,6 +59,7 @@ class Gateway:
 
     config: Config
     clock: IReactorTime
+    keeping: Keeping
     driver: Driver
     switch: Switch
     monitors: Monitors
@@ -77,6 +79,7 @@ class Gateway:
             "monitors": len(self.monitors),
             "registrations": len(self.registrations),
             "calls": len(self.switch.picture.calls),
+            "log entries dropped": self.keeping.dropped,
             **self.counters,
         }
 
@@ -149,8 +152,9 @@ def gateway(config: Config, driver: Driver, clock: IReactorTime, keeping: Keepin
         monitors.end(session)
         registrations.end(session)
 
+    logins = Logins(clock, keeping.verify, Deferred)
     applications = ApplicationSessions(
-        clock, keeping.verify, over, shortest=limits.session_shortest, longest=limits.session_longest
+        clock, logins, keeping.again, over, shortest=limits.session_shortest, longest=limits.session_longest
     )
     calls = CallLog(keeping.call, clock.seconds)
     switch.observe(calls.on_event)
@@ -167,6 +171,7 @@ def gateway(config: Config, driver: Driver, clock: IReactorTime, keeping: Keepin
     return Gateway(
         config=config,
         clock=clock,
+        keeping=keeping,
         driver=driver,
         switch=switch,
         monitors=monitors,

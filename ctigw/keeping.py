@@ -9,26 +9,40 @@ from collections.abc import Callable
 from typing import Any
 
 import structlog
-from twisted.internet.interfaces import IReactorTime
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.internet.threads import deferToThread
 from twisted.python.failure import Failure
 
 from ctigw.directory import credentials
 from ctigw.directory.passwords import needs_rehash
 from ctigw.patterns import matcher
+from ctigw.services.audit import is_refusal
 from ctigw.services.session import Rights
 from ctigw.store import audit, call_log
 from ctigw.store.audit import Audited
 from ctigw.store.behind import Behind
 from ctigw.store.call_log import LoggedCall
-from ctigw.store.database import Database
+from ctigw.store.database import Database, DatabaseError
 
 DAY = 86_400
+# Old entries of each log that are removed at once, a few ms of work, and the seconds until the next ones are.
+BATCH = 500
+PAUSE = 0.1
+# Refusals that may wait to be written: fewer than commands and calls, since strangers can cause them.
+REFUSALS = 1_000
 log = structlog.get_logger(__name__)
 
 
-def _not_swept(failure: Failure) -> None:
-    log.warning("old entries of the logs stay", why=failure.getErrorMessage())
+def _forget(session: Session, before: float) -> bool:
+    """Remove a few old entries of each log; whether there may be more."""
+    return max(forget(session, before, BATCH) for forget in (call_log.forget, audit.forget)) == BATCH
+
+
+def _rights(principal: credentials.Principal) -> Rights:
+    monitor, control = principal.monitor, principal.control
+    return Rights(principal.name, matcher(monitor), matcher(control), (monitor, control))
 
 
 class Keeping:
@@ -38,35 +52,76 @@ class Keeping:
         """Who has this name and password; None: nobody."""
         return None
 
+    async def again(self, rights: Rights) -> Rights | None:
+        """The rights that somebody who has logged in with ``rights`` has now.
+
+        None: they are gone, or have lost a right.
+        """
+        return rights
+
     def call(self, entry: LoggedCall) -> None:
         """Somebody's share in a call is over."""
 
     def asked(self, entry: Audited) -> None:
         """Somebody has asked for something."""
 
+    @property
+    def dropped(self) -> int:
+        """How many entries of the logs were lost."""
+        return 0
+
 
 class InDatabase(Keeping):
     """Everything is in ``database``, which is open.
 
     The logs are written behind, on ``clock``; what is older than ``log_days`` is removed once a day.
+    Refusals, which strangers can cause, wait apart: they push out neither commands nor calls.
     """
 
     def __init__(self, database: Database, clock: IReactorTime, log_days: int) -> None:
         self._database, self._clock = database, clock
-        self._behind = Behind(database, clock)
+        self._calls = Behind(database, clock, name="calls")
+        self._commands = Behind(database, clock, name="commands")
+        self._refusals = Behind(database, clock, bound=REFUSALS, name="refusals")
         self._seconds = log_days * DAY
+        self._sweeping: IDelayedCall | None = None
+        self._closed = False
         self._sweep()
 
     async def close(self) -> None:
         """Write what is still to be written."""
+        self._closed = True
         self._next.cancel()
-        await self._behind.close()
+        if self._sweeping is not None:
+            self._sweeping.cancel()
+        for behind in self._all_behind:
+            await behind.close()
+
+    @property
+    def dropped(self) -> int:
+        return sum(behind.dropped for behind in self._all_behind)
+
+    @property
+    def _all_behind(self) -> tuple[Behind, ...]:
+        return self._calls, self._commands, self._refusals
 
     def _sweep(self) -> None:
-        before = self._clock.seconds() - self._seconds
-        for forget in (call_log.forget, audit.forget):
-            self._database.submit(forget, before).addErrback(_not_swept)
+        """Begin to remove what is too old, unless that still goes on."""
         self._next = self._clock.callLater(DAY, self._sweep)
+        if self._sweeping is None:
+            self._sweep_some(self._clock.seconds() - self._seconds)
+
+    def _sweep_some(self, before: float) -> None:
+        """A little at a time, since logins and settings wait for the same thread."""
+        self._sweeping = None
+        self._database.submit(_forget, before).addCallbacks(self._swept, self._not_swept, (before,))
+
+    def _swept(self, more: bool, before: float) -> None:
+        if more and not self._closed and self._sweeping is None:
+            self._sweeping = self._clock.callLater(PAUSE, self._sweep_some, before)
+
+    def _not_swept(self, failure: Failure) -> None:
+        log.warning("old entries of the logs stay", why=failure.getErrorMessage())
 
     async def verify(self, name: str, password: str) -> Rights | None:
         candidate = await self._database.run(credentials.look_up, name)
@@ -76,10 +131,26 @@ class InDatabase(Keeping):
             return None
         if candidate.password_hash and needs_rehash(candidate.password_hash):
             await self._database.run(credentials.renew, principal, password)
-        return Rights(principal.name, matcher(principal.monitor), matcher(principal.control))
+        return _rights(principal)
+
+    async def again(self, rights: Rights) -> Rights | None:
+        try:
+            principal = await self._database.run(credentials.known, rights.name)
+        except (SQLAlchemyError, DatabaseError) as error:
+            # Who works must not be thrown out because nobody can be asked just now.
+            log.warning("rights cannot be looked up, they stay", name=rights.name, why=str(error))
+            return rights
+        if principal is None:
+            return None
+        now = (principal.monitor, principal.control)
+        if now == rights.granted:  # the usual case, without the work of making matchers
+            return rights
+        lost = any(set(before) - set(after) for before, after in zip(rights.granted, now, strict=True))
+        return None if lost else _rights(principal)
 
     def call(self, entry: LoggedCall) -> None:
-        self._behind.put(call_log.row(entry))
+        self._calls.put(lambda session: call_log.record(session, entry))
 
     def asked(self, entry: Audited) -> None:
-        self._behind.put(audit.row(entry))
+        behind = self._refusals if is_refusal(entry) else self._commands
+        behind.put(lambda session: audit.record(session, entry))

@@ -111,8 +111,10 @@ class EndReason:
 
 @message
 class StopApplicationSession:
+    """The standard wants a reason; clients that leave it out are read, too: they close at once anyway."""
+
     session_id: str
-    session_end_reason: EndReason
+    session_end_reason: EndReason | None = None
 
 
 @message

@@ -35,6 +35,11 @@ class Candidate:
     password_hash: str | None = None
 
 
+def canonical(name: str) -> str:
+    """``name`` as the directory keeps it, since people write it as they like."""
+    return name.strip().lower()
+
+
 def verify(session: Session, name: str, password: str) -> Principal | None:
     """Who has this name and password.  A hash with outdated parameters is replaced."""
     candidate = look_up(session, name)
@@ -49,19 +54,23 @@ def look_up(session: Session, name: str) -> Candidate:
 
     Never fails; a name that means nobody has no principal.
     """
-    name = name.strip().lower()
+    name = canonical(name)
     if "\x00" in name or not name.isprintable():  # PostgreSQL refuses to look for it
         return Candidate(None)
     application = session.get(Application, name)
     if application:
-        monitor, control = applications.rights(session, name)
-        return Candidate(Principal(name, "application", monitor, control), application.password_hash)
+        return Candidate(_of_application(session, application), application.password_hash)
     user = session.get(User, name) or _by_first_part(session, name)
-    if user is None:
-        return Candidate(None)
-    owned = select(Line.number).where(Line.owner == user.name).order_by(Line.number)
-    numbers = tuple(session.scalars(owned))
-    return Candidate(Principal(user.name, "user", numbers, numbers), user.password_hash)
+    return Candidate(_of_user(session, user), user.password_hash) if user else Candidate(None)
+
+
+def known(session: Session, name: str) -> Principal | None:
+    """Who is called ``name`` in full, with the rights of now; None: nobody any more."""
+    application = session.get(Application, name)
+    if application:
+        return _of_application(session, application)
+    user = session.get(User, name)
+    return _of_user(session, user) if user else None
 
 
 def check(candidate: Candidate, password: str) -> Principal | None:
@@ -86,3 +95,14 @@ def _by_first_part(session: Session, name: str) -> User | None:
     begins = User.name.startswith(f"{name}@", autoescape=True)
     found = session.scalars(select(User).where(begins).limit(2)).all()
     return found[0] if len(found) == 1 else None
+
+
+def _of_application(session: Session, application: Application) -> Principal:
+    monitor, control = applications.rights(session, application.name)
+    return Principal(application.name, "application", monitor, control)
+
+
+def _of_user(session: Session, user: User) -> Principal:
+    owned = select(Line.number).where(Line.owner == user.name).order_by(Line.number)
+    numbers = tuple(session.scalars(owned))
+    return Principal(user.name, "user", numbers, numbers)

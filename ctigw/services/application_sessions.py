@@ -7,7 +7,6 @@ listener's.  When the session ends or its time is up, so do its monitors and reg
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Awaitable, Callable
 from itertools import count
 from typing import Protocol
@@ -33,12 +32,14 @@ from ctigw.csta.application_session import (
     TermReason,
 )
 from ctigw.csta.types import ED3
+from ctigw.directory.names import LONGEST
 from ctigw.services.dispatcher import Handler
+from ctigw.services.logins import BusyError, Logins
 from ctigw.services.session import ApplicationSession, Cancellable, Rights, Session
 from ctigw.xml import Elements
 
-# Who somebody is by name and password; None: nobody.
-Verify = Callable[[str, str], Awaitable[Rights | None]]
+# The rights that somebody has now, who has logged in with these; None: they have lost some, or all.
+Again = Callable[[Rights], Awaitable[Rights | None]]
 
 # The children in which clients send who they are, whatever lies around them; compared in lower case.
 NAMES = ("username", "user", "login", "loginname", "userid", "name")
@@ -58,24 +59,25 @@ class Clock(Protocol):
 class ApplicationSessions:
     """The application sessions of all clients.
 
-    ``verify`` says who somebody is; ``over`` is told of each client whose session has ended.
+    ``logins`` say who somebody is; ``again`` gives the rights that somebody who has logged in has now, None
+    when they have lost some; ``over`` is told of each client whose session has ended.
     ``shortest`` and ``longest`` (seconds) bound the durations asked for.
     """
 
     def __init__(
         self,
         clock: Clock,
-        verify: Verify,
+        logins: Logins,
+        again: Again,
         over: Callable[[Session], None],
         *,
         shortest: int,
         longest: int,
     ) -> None:
-        self._clock, self._verify, self._over = clock, verify, over
+        self._clock, self._logins, self._again, self._over = clock, logins, again, over
         self._shortest, self._longest = shortest, longest
         self._ids = count(1)
         self._open: set[Session] = set()
-        self._patience = Patience(clock)
 
     def __len__(self) -> int:
         return len(self._open)
@@ -95,6 +97,7 @@ class ApplicationSessions:
             session.application = None
         session.rights = session.listener_rights
         self._open.discard(session)
+        self._logins.gone(session)
 
     def terminate(self) -> None:
         """End every session, and say so: the gateway goes down."""
@@ -102,21 +105,17 @@ class ApplicationSessions:
             self._terminated(session, TermReason(server_term_reason="the gateway is shutting down"))
 
     async def _start(
-        self, session: Session, request: StartApplicationSession, _namespace: str
+        self, session: Session, request: StartApplicationSession, namespace: str
     ) -> StartApplicationSessionPosResponse | StartApplicationSessionNegResponse:
         if session in self._open:
             return _refused(StartError.MAX_NUMBER_SESSIONS)
         name, password = credentials(request.application_info.application_specific_info or Elements())
         rights = session.listener_rights
         if name:
-            keys = (f"name {name}", f"peer {session.peer}")
-            if not self._patience.admits(*keys):
-                return _refused(StartError.SERVER_RESOURCES_BUSY)
-            rights = None
             try:
-                rights = await self._verify(name, password)
-            finally:
-                self._patience.learn(rights is not None, *keys)
+                rights = await self._logins.who(session, name, password) if len(name) <= LONGEST else None
+            except BusyError:
+                return _refused(StartError.SERVER_RESOURCES_BUSY)
         if rights is None:
             return _refused(StartError.INVALID_APPLICATION_INFO)
         if session in self._open or session.closed:  # while its password was looked at
@@ -124,7 +123,8 @@ class ApplicationSessions:
         session.rights = rights
         duration = self._duration(request.requested_session_duration)
         session_id = str(next(self._ids))
-        session.application = ApplicationSession(session_id, self._timer(session, duration))
+        timer = self._timer(session, duration)
+        session.application = ApplicationSession(session_id, timer, bool(name), namespace)
         self._open.add(session)
         return StartApplicationSessionPosResponse(
             session_id=session_id,
@@ -137,8 +137,15 @@ class ApplicationSessions:
     ) -> ResetApplicationSessionTimerPosResponse | ResetApplicationSessionTimerNegResponse:
         application = session.application
         if application is None or application.id != request.session_id:
-            why = ResetErrorCode(defined_error=ResetError.INVALID_SESSION_ID)
-            return ResetApplicationSessionTimerNegResponse(error_code=why)
+            return _not_reset()
+        if application.logged_in and session.rights is not None:
+            rights = await self._again(session.rights)
+            if session.application is not application:  # it has ended meanwhile
+                return _not_reset()
+            if rights is None:
+                self._terminated(session, TermReason(server_term_reason="rights were taken back"))
+                return _not_reset()
+            session.rights = rights
         duration = self._duration(request.requested_session_duration)
         application.timer.cancel()
         application.timer = self._timer(session, duration)
@@ -168,11 +175,12 @@ class ApplicationSessions:
         self._terminated(session, reason)
 
     def _terminated(self, session: Session, reason: TermReason) -> None:
-        assert session.application is not None
-        message = ApplicationSessionTerminated(session_id=session.application.id, session_term_reason=reason)
+        application = session.application
+        assert application is not None
+        message = ApplicationSessionTerminated(session_id=application.id, session_term_reason=reason)
         self.end(session)
         self._over(session)
-        session.tell(message, ED3)
+        session.tell(message, application.namespace)
 
 
 class _Rung:
@@ -180,46 +188,6 @@ class _Rung:
 
     def cancel(self) -> None:
         """There is nothing left to cancel."""
-
-
-class Patience:
-    """Who has failed to say who it is must wait, each time twice as long; bounded in time and memory.
-
-    Who has failed tries once at a time, too: of many guesses at once none would have to wait for another.
-    """
-
-    FREE = 3
-    LONGEST = 30.0
-    REMEMBERED = 10_000
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._failures: dict[str, tuple[int, float]] = {}
-        self._trying: Counter[str] = Counter()
-
-    def admits(self, *keys: str) -> bool:
-        """Whether none of ``keys`` has to wait now; if so, an attempt of all of them begins."""
-        if not all(map(self._free, keys)):
-            return False
-        self._trying.update(keys)
-        return True
-
-    def _free(self, key: str) -> bool:
-        failures, until = self._failures.get(key, (0, 0.0))
-        return until <= self._clock.seconds() and not (failures and self._trying[key])
-
-    def learn(self, succeeded: bool, *keys: str) -> None:
-        """An attempt of ``keys`` that was admitted has succeeded or failed."""
-        self._trying -= Counter(keys)
-        for key in keys:
-            failures, _until = self._failures.pop(key, (0, 0.0))
-            if succeeded:
-                continue
-            failures += 1
-            wait = min(2.0 ** (failures - self.FREE), self.LONGEST) if failures >= self.FREE else 0.0
-            self._failures[key] = (failures, self._clock.seconds() + wait)
-            if len(self._failures) > self.REMEMBERED:
-                del self._failures[next(iter(self._failures))]
 
 
 def credentials(info: Elements) -> tuple[str, str]:
@@ -231,6 +199,11 @@ def credentials(info: Elements) -> tuple[str, str]:
 
 def _refused(why: StartError) -> StartApplicationSessionNegResponse:
     return StartApplicationSessionNegResponse(error_code=StartErrorCode(defined_error=why))
+
+
+def _not_reset() -> ResetApplicationSessionTimerNegResponse:
+    why = ResetErrorCode(defined_error=ResetError.INVALID_SESSION_ID)
+    return ResetApplicationSessionTimerNegResponse(error_code=why)
 
 
 def _version(asked: tuple[str, ...]) -> str:

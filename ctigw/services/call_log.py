@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ctigw.store.call_log import LoggedCall
 from ctigw.switch.driver import Cause, Kind
-from ctigw.switch.events import AnyEvent, CallsJoined, Event
+from ctigw.switch.events import AnyEvent, CallOver, CallsJoined, Event
 from ctigw.switch.states import State
 
 TALKING = frozenset({State.CONNECTED, State.HOLD})
@@ -45,6 +45,8 @@ class CallLog:
             self._moved_on(event)
         elif isinstance(event, CallsJoined):
             self._joined(event)
+        elif isinstance(event, CallOver):
+            self._ended(event)
 
     def close(self) -> None:
         """The gateway goes down: what is still going on is written without its end."""
@@ -90,14 +92,20 @@ class CallLog:
         if event.kind is Kind.TRANSFER and event.primary == event.call:
             self._over(event.call, event.device, event.cause)
 
+    def _ended(self, event: CallOver) -> None:
+        """Nobody is in the call any more: who has a share still, such as a party outside of which the network
+        has told nothing, never had a connection to leave."""
+        for device in tuple(self._open.get(event.call, ())):
+            self._over(event.call, device, event.cause)
+
     def _over(self, call: str, device: str, cause: Cause) -> None:
-        shares = self._open[call]
+        shares = self._open.get(call, {})
         share = shares.pop(device, None)
         if share is not None:
             failed = self._failed.get(call) if share.answered is None else None
             self._write(call, device, share, self._now(), failed or cause)
         if not shares:
-            del self._open[call]
+            self._open.pop(call, None)
             self._failed.pop(call, None)
 
     def _write(self, call: str, device: str, share: _Share, ended: float | None, cause: Cause | None) -> None:

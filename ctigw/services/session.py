@@ -18,11 +18,15 @@ def everything(_number: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Rights:
-    """Who somebody is, and which lines they may monitor and control."""
+    """Who somebody is, and which lines they may monitor and control.
+
+    ``granted``: the patterns behind the two, where the directory has them and may take them back.
+    """
 
     name: str = ""
     monitor: Allows = everything
     control: Allows = everything
+    granted: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
 
 
 EVERYTHING = Rights()
@@ -42,10 +46,16 @@ class Cancellable(Protocol):
 
 @dataclass(slots=True)
 class ApplicationSession:
-    """An application session (ECMA-354) and the timer that ends it."""
+    """An application session (ECMA-354) and the timer that ends it.
+
+    ``logged_in``: by name and password, and not by the listener's rights.
+    ``namespace``: the one that it was started in, in which the client is told of its end.
+    """
 
     id: str
     timer: Cancellable
+    logged_in: bool
+    namespace: str
 
 
 @dataclass(slots=True, eq=False)
@@ -59,6 +69,7 @@ class Session:
     ``rights``: None until it has said who it is, where it must; ``listener_rights``: those without a session.
     ``closed``: the client is gone.
     ``monitors``, ``registrations``: the references that it holds.
+    ``refusals_audited``: what strangers can be refused at no cost, as far as it is in the audit already.
     """
 
     send_event: SendEvent
@@ -73,3 +84,4 @@ class Session:
     closed: bool = False
     monitors: set[str] = field(default_factory=set)
     registrations: set[str] = field(default_factory=set)
+    refusals_audited: set[str] = field(default_factory=set)

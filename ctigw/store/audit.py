@@ -22,14 +22,9 @@ class Audited:
     target: str | None = None
 
 
-def row(entry: Audited) -> AuditRow:
-    """What to put into a `Behind`."""
-    return AuditRow(**asdict(entry))
-
-
 def record(session: Session, entry: Audited) -> None:
     """Keep ``entry``."""
-    session.add(row(entry))
+    session.add(AuditRow(**asdict(entry)))
 
 
 def entries(
@@ -54,6 +49,9 @@ def entries(
     ]
 
 
-def forget(session: Session, before: float) -> None:
-    """Remove what was asked ``before`` that time."""
-    session.execute(delete(AuditRow).where(AuditRow.at < before))
+def forget(session: Session, before: float, most: int) -> int:
+    """Remove ``most`` of what was asked ``before`` that time, the oldest; how many there were."""
+    old = select(AuditRow.id).where(AuditRow.at < before).order_by(AuditRow.at).limit(most)
+    found = session.scalars(old).all()
+    session.execute(delete(AuditRow).where(AuditRow.id.in_(found)))
+    return len(found)

@@ -24,14 +24,9 @@ class LoggedCall:
     cause: str | None = None
 
 
-def row(entry: LoggedCall) -> CallRow:
-    """What to put into a `Behind`."""
-    return CallRow(**asdict(entry))
-
-
 def record(session: Session, entry: LoggedCall) -> None:
     """Keep ``entry``."""
-    session.add(row(entry))
+    session.add(CallRow(**asdict(entry)))
 
 
 def calls(
@@ -58,6 +53,9 @@ def calls(
     ]
 
 
-def forget(session: Session, before: float) -> None:
-    """Remove what started ``before`` that time."""
-    session.execute(delete(CallRow).where(CallRow.started < before))
+def forget(session: Session, before: float, most: int) -> int:
+    """Remove ``most`` of what started ``before`` that time, the oldest; how many there were."""
+    old = select(CallRow.id).where(CallRow.started < before).order_by(CallRow.started).limit(most)
+    found = session.scalars(old).all()
+    session.execute(delete(CallRow).where(CallRow.id.in_(found)))
+    return len(found)

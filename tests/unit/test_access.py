@@ -12,7 +12,7 @@ from ctigw.app import Gateway, gateway
 from ctigw.config import Application, Config, Listener
 from ctigw.csta.application_session import SESSION
 from ctigw.csta.frame import Frame, FrameReader
-from ctigw.csta.types import CSTAErrorCode, categories, csta
+from ctigw.csta.types import ED3, CSTAErrorCode, categories, csta
 from ctigw.keeping import Keeping
 from ctigw.patterns import matcher
 from ctigw.services.session import Rights
@@ -43,10 +43,14 @@ class Known(Keeping):
 
     def __init__(self) -> None:
         self.audited: list[Audited] = []
+        self.taken_back = False
 
     async def verify(self, name: str, password: str) -> Rights | None:
         right = (name, password) == ("alice", "wonder")
         return Rights("alice", matcher("*"), matcher(["2001", "2002"])) if right else None
+
+    async def again(self, rights: Rights) -> Rights | None:
+        return None if self.taken_back else rights
 
     def asked(self, entry: Audited) -> None:
         self.audited.append(entry)
@@ -117,6 +121,44 @@ def test_a_session_that_ends_takes_its_rights_and_monitors_along() -> None:
     client.turn()
     ((invoke_id, told),) = client.came()
     assert (invoke_id, type(told).__name__) == (9000, "ApplicationSessionTerminated")
+    assert len(bench.gate.monitors) == 0
+    assert client.refusal(MONITOR.format(2001)) == "security/generic"
+
+
+@pytest.mark.parametrize(
+    ("started", "told"),
+    [
+        (f' xmlns="{SESSION}"', f' xmlns="{SESSION}"'),
+        ("", ""),
+        (f' xmlns="{ED3}"', f' xmlns="{SESSION}"'),
+        (' xmlns="urn:x"', f' xmlns="{SESSION}"'),
+    ],
+)
+def test_the_end_of_a_session_is_told_in_the_namespace_of_its_start(started: str, told: str) -> None:
+    bench = Bench(IN_SESSIONS)
+    client = bench.client()
+    client.ask(START.format("alice", "wonder").replace(f' xmlns="{SESSION}"', started))
+    client.transport.clear()
+    bench.clock.advance(60)
+    client.turn()
+    (frame,) = FrameReader().feed(client.transport.value())
+    assert f"<ApplicationSessionTerminated{told}>".encode() in frame.body
+
+
+def test_rights_that_are_taken_back_end_the_session_and_its_monitors_at_the_next_reset() -> None:
+    bench = Bench(IN_SESSIONS)
+    client = bench.client()
+    client.ask(START.format("alice", "wonder"))
+    client.ask(MONITOR.format(2001))
+    reset = (
+        "<ResetApplicationSessionTimer><sessionID>1</sessionID>"
+        "<requestedSessionDuration>60</requestedSessionDuration></ResetApplicationSessionTimer>"
+    )
+    assert type(client.ask(reset)).__name__ == "ResetApplicationSessionTimerPosResponse"
+    assert len(bench.gate.monitors) == 1
+    bench.keeping.taken_back = True
+    assert type(client.ask(reset)).__name__ == "ResetApplicationSessionTimerNegResponse"
+    assert "ApplicationSessionTerminated" in [type(message).__name__ for _, message in client.came()]
     assert len(bench.gate.monitors) == 0
     assert client.refusal(MONITOR.format(2001)) == "security/generic"
 
@@ -348,7 +390,7 @@ def test_commands_are_audited_and_refusals_for_want_of_a_right() -> None:
     client.ask(STOP)
     told = [(e.who, e.request, e.on_behalf_of, e.target, e.outcome) for e in bench.keeping.audited]
     assert told == [
-        ("[]", "MonitorStart", None, None, "generic"),
+        ("[]", "MonitorStart", "2001", None, "generic"),
         ("alice", "StartApplicationSession", None, None, "invalidApplicationInfo"),
         ("alice", "StartApplicationSession", None, None, "ok"),
         ("alice", "MakeCall", "2001", "2003", "ok"),

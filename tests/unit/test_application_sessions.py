@@ -13,6 +13,7 @@ from ctigw.csta.application_session import (
     DefinedTermReason,
     ResetApplicationSessionTimer,
     ResetApplicationSessionTimerPosResponse,
+    ResetError,
     StartApplicationSession,
     StartApplicationSessionNegResponse,
     StartApplicationSessionPosResponse,
@@ -21,7 +22,8 @@ from ctigw.csta.application_session import (
     StopApplicationSessionPosResponse,
 )
 from ctigw.csta.types import ED3, csta
-from ctigw.services.application_sessions import ApplicationSessions, Patience, credentials
+from ctigw.services.application_sessions import ApplicationSessions, credentials
+from ctigw.services.logins import Logins
 from ctigw.services.session import EVERYTHING, Rights, Session
 from ctigw.xml import Elements
 
@@ -37,9 +39,18 @@ class Bench:
         self.over: list[Session] = []
         self.told: list[object] = []
         self.waiting: Deferred[None] | None = None
+        self.looked_up: list[Rights] = []
+        self.rights_now: Rights | None = ALICE
+        logins = Logins(self.clock, self.verify, Deferred)
         self.sessions = ApplicationSessions(
-            self.clock, self.verify, self.over.append, shortest=60, longest=3600
+            self.clock, logins, self.again, self.over.append, shortest=60, longest=3600
         )
+
+    async def again(self, rights: Rights) -> Rights | None:
+        self.looked_up.append(rights)
+        if self.waiting is not None:
+            await self.waiting
+        return self.rights_now
 
     async def verify(self, name: str, password: str) -> Rights | None:
         self.asked.append((name, password))
@@ -190,22 +201,75 @@ def test_a_session_that_is_reset_goes_on() -> None:
     assert bench.clock.getDelayedCalls() == []
 
 
+def test_a_reset_looks_the_rights_up_again() -> None:
+    bench = Bench()
+    session = bench.client()
+    bench.ask(session, WONDER)
+    bench.rights_now = more = Rights("alice")
+    assert isinstance(bench.ask(session, reset("1")), ResetApplicationSessionTimerPosResponse)
+    assert (bench.looked_up, session.rights) == ([ALICE], more)
+
+
+def test_who_has_lost_rights_loses_the_session_at_the_next_reset() -> None:
+    bench = Bench()
+    session = bench.client()
+    bench.ask(session, WONDER)
+    bench.rights_now = None
+    answer = bench.ask(session, reset("1"))
+    assert answer.error_code.defined_error is ResetError.INVALID_SESSION_ID
+    (told,) = bench.told
+    assert isinstance(told, ApplicationSessionTerminated)
+    assert told.session_term_reason.server_term_reason == "rights were taken back"
+    assert (session.rights, bench.over, len(bench.sessions)) == (None, [session], 0)
+    assert bench.clock.getDelayedCalls() == []
+
+
+def test_who_has_the_rights_of_the_listener_keeps_them() -> None:
+    bench = Bench()
+    session = bench.client(EVERYTHING)
+    bench.ask(session, start())
+    bench.rights_now = None
+    assert isinstance(bench.ask(session, reset("1")), ResetApplicationSessionTimerPosResponse)
+    assert (bench.looked_up, session.rights) == ([], EVERYTHING)
+
+
+@pytest.mark.parametrize("rights", [ALICE, None])
+def test_a_session_that_ends_while_its_rights_are_looked_up(rights: Rights | None) -> None:
+    bench = Bench()
+    session = bench.client()
+    bench.ask(session, WONDER)
+    bench.waiting, bench.rights_now = Deferred(), rights
+    answers = bench.begin(session, reset("1"))
+    bench.clock.advance(180)
+    bench.waiting.callback(None)
+    assert answers[0].error_code.defined_error is ResetError.INVALID_SESSION_ID
+    assert (len(bench.told), len(bench.over), session.rights) == (1, 1, None)
+    assert bench.clock.getDelayedCalls() == []
+
+
 def reset(session_id: str) -> ResetApplicationSessionTimer:
     return ResetApplicationSessionTimer(session_id=session_id, requested_session_duration=120)
 
 
-def stop(session_id: str) -> StopApplicationSession:
-    xml = f"<StopApplicationSession><sessionID>{session_id}</sessionID>"
-    reason = "<sessionEndReason><appEndReason>bye</appEndReason></sessionEndReason></StopApplicationSession>"
-    message: StopApplicationSession = csta.decode((xml + reason).encode()).message
+def stop(session_id: str, reason: str = "") -> StopApplicationSession:
+    xml = f"<StopApplicationSession><sessionID>{session_id}</sessionID>{reason}</StopApplicationSession>"
+    message: StopApplicationSession = csta.decode(xml.encode()).message
     return message
 
 
-def test_a_session_that_is_stopped_is_over() -> None:
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "",
+        "<sessionEndReason><appEndReason>bye</appEndReason></sessionEndReason>",
+        "<sessionEndReason><definedEndReason>normal</definedEndReason></sessionEndReason>",
+    ],
+)
+def test_a_session_that_is_stopped_is_over(reason: str) -> None:
     bench = Bench()
     session = bench.client()
     bench.ask(session, WONDER)
-    assert bench.ask(session, stop("1")) == StopApplicationSessionPosResponse()
+    assert bench.ask(session, stop("1", reason)) == StopApplicationSessionPosResponse()
     assert (session.rights, bench.over, bench.told) == (None, [session], [])
     assert bench.clock.getDelayedCalls() == []
 
@@ -237,7 +301,8 @@ def test_a_client_that_goes_away_while_its_password_is_looked_at() -> None:
     session.closed = True
     bench.sessions.end(session)
     bench.waiting.callback(None)
-    assert [why(*answers) for answers in (first, second)] == [StartError.MAX_NUMBER_SESSIONS] * 2
+    reasons = [why(*answers) for answers in (first, second)]
+    assert reasons == [StartError.MAX_NUMBER_SESSIONS, StartError.SERVER_RESOURCES_BUSY]
     assert (bench.clock.getDelayedCalls(), len(bench.sessions), session.rights) == ([], 0, None)
 
 
@@ -248,7 +313,31 @@ def test_two_passwords_at_once_are_one_session() -> None:
     first, second = bench.begin(session, WONDER), bench.begin(session, WONDER)
     bench.waiting.callback(None)
     assert isinstance(first[0], StartApplicationSessionPosResponse)
-    assert why(second[0]) is StartError.MAX_NUMBER_SESSIONS
+    assert why(second[0]) is StartError.SERVER_RESOURCES_BUSY
+    assert bench.asked == [("alice", "wonder")]
+
+
+def test_a_client_that_goes_away_while_it_waits_is_not_looked_at() -> None:
+    bench = Bench()
+    bench.waiting = Deferred()
+    for _ in range(3):
+        bench.begin(bench.client(), WONDER)
+    session = bench.client()
+    answers = bench.begin(session, WONDER)
+    session.closed = True
+    bench.sessions.end(session)
+    assert why(*answers) is StartError.SERVER_RESOURCES_BUSY
+    bench.waiting.callback(None)
+    assert len(bench.asked) == 3
+
+
+def test_a_name_longer_than_any_is_nobodys() -> None:
+    bench = Bench()
+    for _ in range(10):
+        answer = bench.ask(bench.client(), start(("userName", "x" * 256), ("password", "x")))
+        assert why(answer) is StartError.INVALID_APPLICATION_INFO
+    assert bench.asked == []
+    assert isinstance(bench.ask(bench.client(), WONDER), StartApplicationSessionPosResponse)
 
 
 def test_a_gateway_that_goes_down_ends_every_session() -> None:
@@ -274,43 +363,3 @@ def test_who_guesses_has_to_wait_and_is_not_even_looked_at() -> None:
     assert len(bench.asked) == 3
     bench.clock.advance(1)
     assert isinstance(bench.ask(session, WONDER), StartApplicationSessionPosResponse)
-
-
-def test_the_wait_doubles_and_has_an_end() -> None:
-    clock = Clock()
-    patience = Patience(clock)
-    waits = []
-    for _ in range(12):
-        waited = 0.0
-        while not patience.admits("a"):
-            clock.advance(1)
-            waited += 1
-        waits.append(waited)
-        patience.learn(False, "a")
-    assert waits == [0, 0, 0, 1, 2, 4, 8, 16, 30, 30, 30, 30]
-    clock.advance(30)
-    for succeeded in (True, False, False):
-        assert patience.admits("a")
-        patience.learn(succeeded, "a")
-    assert patience.admits("a")
-
-
-def test_who_has_guessed_wrong_guesses_once_at_a_time() -> None:
-    patience = Patience(Clock())
-    assert all(patience.admits("name alice", "peer here") for _ in range(5))  # nobody has failed yet
-    patience.learn(False, "name alice", "peer here")
-    assert not patience.admits("name bob", "peer here")
-    assert not patience.admits("name alice", "peer elsewhere")
-    assert patience.admits("name bob", "peer elsewhere")
-    for _ in range(4):
-        patience.learn(True, "name alice", "peer here")
-    assert patience.admits("name alice", "peer here")
-
-
-def test_only_so_many_guessers_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Patience, "REMEMBERED", 2)
-    patience = Patience(Clock())
-    for name in "abc":
-        for _ in range(4):
-            patience.learn(False, name)
-    assert [patience.admits(name) for name in "abc"] == [True, False, False]

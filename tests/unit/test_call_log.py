@@ -9,6 +9,8 @@ from twisted.internet.task import Clock
 
 from ctigw.services.call_log import CallLog
 from ctigw.store.call_log import LoggedCall
+from ctigw.switch.driver import Cause, Kind, Report
+from ctigw.switch.events import CallOver, CallsJoined
 from ctigw.switch.switch import Switch
 from simulators.pbx import Pbx
 
@@ -21,8 +23,8 @@ class Bench:
         self.pbx = Pbx(self.clock)
         self.entries: list[LoggedCall] = []
         self.log = CallLog(self.entries.append, self.clock.seconds)
-        switch = Switch(self.pbx, within=lambda command: command, spawn=lambda work: work.close())
-        switch.observe(self.log.on_event)
+        self.switch = Switch(self.pbx, within=lambda command: command, spawn=lambda work: work.close())
+        self.switch.observe(self.log.on_event)
 
     def do(self, command: Coroutine[Any, Any, Any], seconds: float = 0) -> Any:
         results: list[Any] = []
@@ -114,3 +116,26 @@ def test_what_goes_on_when_the_gateway_stops_has_no_end(bench: Bench) -> None:
         ("1", "2002", "2001", "2002", 0, None, None, None),
     ]
     assert len(bench.log) == 0
+
+
+def test_who_was_outside_and_never_heard_of_again_leaves_with_the_call(bench: Bench) -> None:
+    apply = bench.switch.apply
+    for number in range(1000):
+        call = f"x{number}"
+        apply(Report(Kind.ORIGINATE, call, "2001", Cause.NEW_CALL, called="95551"))
+        apply(Report(Kind.REACH_NETWORK, call, "95551", Cause.NEW_CALL, network="9"))
+        bench.clock.advance(1)
+        apply(Report(Kind.CLEAR, call, "2001", Cause.NORMAL_CLEARING))
+    assert (len(bench.log), bench.log._open, bench.log._failed) == (0, {}, {})
+    assert len(bench.entries) == 2000
+    assert bench.told()[:2] == [
+        ("1", "2001", "2001", "95551", 0, None, 1, "normalClearing"),
+        ("1", "95551", "2001", "95551", 0, None, 1, "normalClearing"),
+    ]
+
+
+def test_the_end_of_a_call_that_is_not_known_is_no_trouble(bench: Bench) -> None:
+    bench.log.on_event(CallOver("77", Cause.NORMAL))
+    joined = CallsJoined(Kind.TRANSFER, "77", "2001", Cause.TRANSFER, "77", "", "2003", (), {})
+    bench.log.on_event(joined)
+    assert (bench.entries, bench.log._open) == ([], {})

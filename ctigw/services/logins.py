@@ -1,0 +1,178 @@
+"""Whose password is looked at, and when: a few at a time, the others in line, and who guesses has to wait.
+
+After a restart hundreds of honest clients log in within a second, often from one host.  They are not refused:
+each waits for its turn, some 10 to 30 ms for each client before it.  The work that strangers can cause is
+bounded all the same: a client has one attempt in hand, `Logins.AT_ONCE` passwords are looked at for
+all clients together, and as soon as a name or a host has failed too often, whoever waits for it is refused
+without being looked at.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Awaitable, Callable, Generator
+from typing import Any, Protocol
+
+from ctigw.directory.credentials import canonical
+from ctigw.services.session import Rights, Session
+
+# Who somebody is by name and password; None: nobody.
+Verify = Callable[[str, str], Awaitable[Rights | None]]
+
+
+class BusyError(Exception):
+    """This attempt was not looked at; another one may be, later."""
+
+
+class Turn(Protocol):
+    """What somebody awaits and somebody else decides, once: Twisted's Deferred."""
+
+    def callback(self, result: bool, /) -> None:
+        """Let the one who waits go on."""
+
+    def __await__(self) -> Generator[Any, Any, bool]:
+        """Wait."""
+
+
+class Now(Protocol):
+    """What is needed of Twisted's clocks."""
+
+    def seconds(self) -> float:
+        """Now."""
+
+
+class Patience:
+    """Who has failed to say who it is must wait, each time twice as long; bounded in time and memory.
+
+    A key has `FREE` attempts: those that have failed and those that are under way count alike, or many
+    guesses at once would not have to wait for one another.  After that it tries once at a time.
+    """
+
+    FREE = 3
+    LONGEST = 30.0
+    REMEMBERED = 10_000
+    # More failures than this make nobody wait any longer.
+    COUNTED = 10
+
+    def __init__(self, clock: Now) -> None:
+        self._clock = clock
+        self._failures: dict[str, tuple[int, float]] = {}
+        self._trying: Counter[str] = Counter()
+
+    def waits(self, *keys: str) -> bool:
+        """Whether one of ``keys`` has to let time pass."""
+        now = self._clock.seconds()
+        return any(self._failed(key)[1] > now for key in keys)
+
+    def admits(self, *keys: str) -> bool:
+        """Whether an attempt of all of ``keys`` may begin now."""
+        return not self.waits(*keys) and all(map(self._has_room, keys))
+
+    def begin(self, *keys: str) -> None:
+        """An attempt is under way."""
+        self._trying.update(keys)
+
+    def end(self, *keys: str) -> None:
+        """An attempt is over, whatever came of it."""
+        self._trying -= Counter(keys)
+
+    def learn(self, succeeded: bool, *keys: str) -> None:
+        """An attempt of ``keys`` has succeeded or failed."""
+        for key in keys:
+            failures, _until = self._failures.pop(key, (0, 0.0))
+            if succeeded:
+                continue
+            failures = min(failures + 1, self.COUNTED)
+            wait = min(2.0 ** (failures - self.FREE), self.LONGEST) if failures >= self.FREE else 0.0
+            self._failures[key] = (failures, self._clock.seconds() + wait)
+            if len(self._failures) > self.REMEMBERED:
+                del self._failures[next(iter(self._failures))]
+
+    def _failed(self, key: str) -> tuple[int, float]:
+        return self._failures.get(key, (0, 0.0))
+
+    def _has_room(self, key: str) -> bool:
+        trying = self._trying[key]
+        return not trying or self._failed(key)[0] + trying < self.FREE
+
+
+class Logins:
+    """Names and passwords, looked at in the order in which they came.
+
+    ``turn`` makes what a client waits for.  Whoever is first in line and shares a name or a host with those
+    that are looked at may have to wait for them, and everybody behind: a moment, and nobody is passed over.
+    """
+
+    # A password is work for a processor, and 19 MiB: more at once would only keep the other clients waiting.
+    AT_ONCE = 4
+    # A minute's work at worst: who is told to come again is served sooner than at the end of a longer line.
+    WAITING = 2_000
+
+    def __init__(self, clock: Now, verify: Verify, turn: Callable[[], Turn]) -> None:
+        self._verify, self._turn = verify, turn
+        self._patience = Patience(clock)
+        self._line: dict[Session, tuple[tuple[str, str], Turn]] = {}
+        self._looked_at: set[Session] = set()
+        self._calling = False
+
+    async def who(self, session: Session, name: str, password: str) -> Rights | None:
+        """Who has this name and password; None: nobody.  Raises `BusyError`.
+
+        What ``verify`` raises says nothing about the password, and is not held against anybody.
+        """
+        keys = _keys(session, name)
+        if session in self._line or session in self._looked_at or len(self._line) >= self.WAITING:
+            raise BusyError
+        if self._patience.waits(*keys):
+            raise BusyError
+        turn = self._turn()
+        self._line[session] = keys, turn
+        self._next()
+        if not await turn:
+            raise BusyError
+        try:
+            rights = await self._verify(name, password)
+            self._patience.learn(rights is not None, *keys)
+        finally:
+            self._patience.end(*keys)
+            self._looked_at.discard(session)
+            self._next()
+        return rights
+
+    def gone(self, session: Session) -> None:
+        """The client does not wait any longer."""
+        if session in self._line:
+            self._line.pop(session)[1].callback(False)
+
+    def _next(self) -> None:
+        """Let as many of the line go on as may.  One loop: whoever goes on may be done at once."""
+        if self._calling:
+            return
+        self._calling = True
+        try:
+            while self._line and len(self._looked_at) < self.AT_ONCE and self._first():
+                pass
+        finally:
+            self._calling = False
+
+    def _first(self) -> bool:
+        """Decide about the first in line; whether there was something to decide."""
+        session, (keys, turn) = next(iter(self._line.items()))
+        admitted = self._patience.admits(*keys)
+        if not admitted and not self._patience.waits(*keys):
+            return False
+        del self._line[session]
+        if admitted:
+            self._patience.begin(*keys)
+            self._looked_at.add(session)
+        turn.callback(admitted)
+        return True
+
+
+def _keys(session: Session, name: str) -> tuple[str, str]:
+    """Whose failures count: the name's and the host's.
+
+    Of a name the part before the @, since the directory takes it for the whole.  People of two domains who
+    are called alike wait for each other's failures then, which costs them less than a look-up would.
+    """
+    return f"name {canonical(name).partition('@')[0]}", f"peer {session.peer}"
