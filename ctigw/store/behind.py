@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 import structlog
-from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from ctigw.store.database import Database
+from ctigw.store.database import Database, is_trouble
 
 # Not a row: one that was in a transaction that failed cannot be trusted to be new in the next.
 Entry = Callable[[Session], object]
@@ -120,7 +120,7 @@ def _write(session: Session, entries: list[Entry]) -> int:
             for entry in entries:
                 entry(session)
     except Exception as error:
-        if _is_trouble(session, error):
+        if is_trouble(session, error):
             raise
         return sum(not _written_alone(session, entry) for entry in entries)
     return 0
@@ -131,7 +131,7 @@ def _written_alone(session: Session, entry: Entry) -> bool:
         with session.begin_nested():
             entry(session)
     except SQLAlchemyError as error:
-        if _is_trouble(session, error):
+        if is_trouble(session, error):
             raise
         log.debug("entry refused", why=str(error))
         return False
@@ -139,14 +139,3 @@ def _written_alone(session: Session, entry: Entry) -> bool:
         log.warning("entry failed", why=repr(error))
         return False
     return True
-
-
-def _is_trouble(session: Session, error: Exception) -> bool:
-    """Whether the database cannot write now, whatever the entry: its connection is lost, its disk is full.
-
-    PostgreSQL calls an entry that is too long operational, too: that one must not be tried for ever.
-    """
-    if not isinstance(error, DBAPIError):
-        return False
-    in_a_file = session.get_bind().dialect.name == "sqlite"
-    return error.connection_invalidated or (in_a_file and isinstance(error, OperationalError))

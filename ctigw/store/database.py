@@ -12,14 +12,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
+import structlog
 from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThreadPool
 from twisted.python.failure import Failure
 from twisted.python.threadpool import ThreadPool
+
+from ctigw.errors import Reason, Refused
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -28,11 +31,31 @@ _Asked = tuple[Callable[[Session], Any], Deferred[Any]]
 # The newest migration.  Compared here, so that alembic (slow to import) is loaded only when there is work.
 HEAD = "0002"
 FILE = "ctigw.sqlite"
+log = structlog.get_logger(__name__)
 PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=5000", "foreign_keys=ON")
 
 
 class DatabaseError(Exception):
     """The database cannot be used; the text is one line and has no password in it."""
+
+
+class AwayError(DatabaseError, Refused):
+    """The database cannot be reached, or takes nothing now; whoever needs it is told resourceOutOfService."""
+
+    def __init__(self, why: str) -> None:
+        Refused.__init__(self, Reason.RESOURCE_OUT_OF_SERVICE)
+        self.args = (why,)
+
+
+def is_trouble(session: Session, error: BaseException) -> bool:
+    """Whether the database cannot serve now, whatever it is asked: its connection is lost, its disk is full.
+
+    PostgreSQL calls a row that is too long operational, too: that is not the database's trouble.
+    """
+    if not isinstance(error, DBAPIError):
+        return False
+    in_a_file = session.get_bind().dialect.name == "sqlite"
+    return error.connection_invalidated or (in_a_file and isinstance(error, OperationalError))
 
 
 def url_in(folder: Path) -> URL:
@@ -54,7 +77,7 @@ class Database:
         self._sessions = sessionmaker(self._engine, expire_on_commit=False)
         self._pool = ThreadPool(0, 1, name="database")
         self._waiting: list[_Asked] = []
-        self._busy = self._closed = False
+        self._busy = self._closed = self._away = False
 
     def open(self) -> None:
         """Bring the tables up to date and start the thread.  Raises `DatabaseError`; nothing is open then."""
@@ -113,9 +136,19 @@ class Database:
 
     def _done(self, outcomes: list[Any], group: list[_Asked]) -> None:
         self._busy = False
+        self._say(outcomes)
         if not self._closed:
             self._next()
         _tell(group, outcomes)
+
+    def _say(self, outcomes: list[Any]) -> None:
+        """Log an outage once, and its end."""
+        away = [o.value for o in outcomes if isinstance(o, Failure) and isinstance(o.value, AwayError)]
+        if away and not self._away:
+            log.warning("the database is away", why=str(away[0]))
+        elif self._away and not away:
+            log.info("the database is back")
+        self._away = bool(away)
 
     def _commit(self, group: list[_Asked]) -> list[Any]:
         """What came of each function of ``group``: its result or a Failure.  Raises nothing."""
@@ -124,6 +157,8 @@ class Database:
         try:
             with self._sessions.begin() as session:
                 return [_attempt(session, function) for function, _ in group]
+        except DBAPIError as error:
+            return [_failure(AwayError(_one_line(error)))] * len(group)
         except BaseException:  # noqa: BLE001 - whatever kept the commit from happening is everybody's answer
             return [_failure()] * len(group)
 
@@ -155,14 +190,14 @@ def _attempt(session: Session, function: Callable[[Session], Any]) -> Any:
     try:
         with session.begin_nested():
             return function(session)
-    except BaseException:  # noqa: BLE001 - told to whoever asked
-        return _failure()
+    except BaseException as error:  # noqa: BLE001 - told to whoever asked
+        return _failure(AwayError(_one_line(error))) if is_trouble(session, error) else _failure()
 
 
-def _failure() -> Failure:
-    """The exception being handled, for another thread."""
+def _failure(error: BaseException | None = None) -> Failure:
+    """``error``, or the exception being handled, for another thread."""
     make: Any = Failure  # untyped in Twisted
-    failure: Failure = make()
+    failure: Failure = make(error)
     return failure
 
 
@@ -201,7 +236,7 @@ def _revision(connection: Connection) -> str | None:
     return found
 
 
-def _one_line(error: Exception) -> str:
+def _one_line(error: BaseException) -> str:
     """The driver's own words; SQLAlchemy adds statements and links, and a URL would show its password."""
     said = str(getattr(error, "orig", None) or error).strip()
     return said.splitlines()[0] if said else type(error).__name__

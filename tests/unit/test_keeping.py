@@ -82,7 +82,10 @@ async def test_rights_stay_while_nobody_can_be_asked(
     with monkeypatch.context() as changed, structlog.testing.capture_logs() as logged:
         changed.setattr(database._sessions, "begin", away)
         assert await keeping.again(alice) is alice
-    assert [entry["name"] for entry in logged] == ["alice@example.com"]
+    assert [(entry["event"], entry.get("name")) for entry in logged] == [
+        ("the database is away", None),
+        ("rights cannot be looked up, they stay", "alice@example.com"),
+    ]
     await keeping.close()
 
 

@@ -6,13 +6,16 @@ from typing import Any
 
 import pytest
 import pytest_twisted
+import structlog
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import URL, event, func, select, text
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 from twisted.internet.defer import DeferredList
 
+from ctigw.errors import Reason, Refused
 from ctigw.store.database import HEAD, Database, DatabaseError
 from ctigw.store.line_features import LineMemory, all_features, keep_features
 from ctigw.store.migrations import settings
@@ -139,6 +142,25 @@ async def test_a_lost_connection_fails_all_that_shared_it(database: Database) ->
     outcomes: Any = await DeferredList(waiting, consumeErrors=True)
     assert [fine for fine, _ in outcomes] == [True, False, False, False]
     assert await database.run(lambda session: session.scalar(select(func.count(LineFeatures.number)))) == 0
+
+
+@pytest_twisted.ensureDeferred
+async def test_who_needs_a_database_that_is_away_is_refused(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away() -> None:
+        raise OperationalError("begin", {}, OSError("connection refused\nat once"))
+
+    with structlog.testing.capture_logs() as logged:
+        with monkeypatch.context() as changed:
+            changed.setattr(database._sessions, "begin", away)
+            for _ in range(2):
+                with pytest.raises(Refused, match=r"^connection refused$") as refused:
+                    await database.run(keep_features, "1", {})
+                assert refused.value.reason is Reason.RESOURCE_OUT_OF_SERVICE
+        await database.run(keep_features, "1", {})
+        await database.run(keep_features, "2", {})
+    assert [entry["event"] for entry in logged] == ["the database is away", "the database is back"]
 
 
 @pytest_twisted.ensureDeferred
