@@ -101,6 +101,10 @@ class Association:
             if incoming is not None:
                 yield incoming
 
+    def close(self) -> None:
+        """Receive nothing more; what is to be sent stays."""
+        self._reader.close()
+
     def request(self, message: object, namespace: str | None = None) -> int:
         """Ask the peer; gives the invoke id.  Raises `OverflowError` when every id is outstanding."""
         if len(self._outstanding) >= len(self._ids):

@@ -46,21 +46,26 @@ class Frame:
 class FrameReader:
     """Cuts a byte stream into frames.  Feed it chunks of any size.
 
-    It holds at most one unfinished frame, so at most ``limit`` bytes between two chunks.
+    It holds at most one unfinished frame, so at most ``limit`` bytes between two chunks; nothing once the
+    stream is lost.
     """
 
-    __slots__ = ("_buffer", "_limit")
+    __slots__ = ("_buffer", "_limit", "_lost")
 
     def __init__(self, limit: int = MAX_RECEIVED) -> None:
         self._buffer = bytearray()
         self._limit = limit
+        self._lost: str | None = None
 
     def feed(self, data: bytes) -> Iterator[Frame]:
         """Yield every frame that ``data`` completes, in order.
 
         Raises `FrameError`, after the frames before it, on a prefix whose format is not 0, whose
-        length is below 9 or above the limit, or whose invoke id is not four digits.
+        length is below 9 or above the limit, or whose invoke id is not four digits; and ever after, since
+        nobody knows where the next frame begins.
         """
+        if self._lost is not None:
+            raise FrameError(self._lost)
         buffer = self._buffer
         buffer += data
         start = 0
@@ -76,6 +81,11 @@ class FrameReader:
         finally:
             del buffer[:start]
 
+    def close(self) -> None:
+        """Let go of what is unfinished, and take nothing more."""
+        self._lost = "closed"
+        self._buffer.clear()
+
     def _length(self, buffer: bytearray, start: int) -> int:
         length = int.from_bytes(buffer[start + 2 : start + 4])
         if (
@@ -83,5 +93,7 @@ class FrameReader:
             or not PREFIX < length <= self._limit
             or not buffer[start + 4 : start + 8].isdigit()
         ):
-            raise FrameError(f"bad prefix {bytes(buffer[start : start + SHOWN])!r}")
+            self._lost = f"bad prefix {bytes(buffer[start : start + SHOWN])!r}"
+            buffer.clear()
+            raise FrameError(self._lost)
         return length

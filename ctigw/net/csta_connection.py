@@ -32,6 +32,9 @@ from ctigw.services.session import Session
 # Bytes handed to the transport in one go.  It asks for a pause when its own buffer is as full: what waits,
 # waits in the queue, where it is counted.
 WRITE = 1 << 16
+# Seconds that a client has to take what it was sent before its connection is closed, and over TLS to say that
+# it closes as well.
+ENDING = 5.0
 log = structlog.get_logger(__name__)
 
 
@@ -68,8 +71,9 @@ class CstaConnection(Protocol):
         self._rate = Rate(serving.limits.requests_per_second, serving.clock.seconds)
         # The greeting and the first answer go by themselves: clients take one recv for one frame there.
         self._alone = 1 + listener.greet
-        self._paused = self._flushing = self._lost = self._reading = self._closing = False
-        self._apart = False
+        self._paused = self._flushing = self._lost = self._reading = self._apart = False
+        # The connection is being closed: the timer that bounds how long that takes.
+        self._ending: IDelayedCall | None = None
         # The namespace of the last request: what the gateway says of its own accord comes in it.
         self._told_in = ED3
 
@@ -96,15 +100,18 @@ class CstaConnection(Protocol):
         self._session.listener_rights = self._session.rights = rights
 
     def dataReceived(self, data: bytes) -> None:
+        if self._ending is not None:
+            return
         self._reading = True
         try:
             for incoming in self._association.receive(data):
                 self._handle(incoming)
+                if self._ending is not None:
+                    break
         except FrameError as error:
             log.warning("stream lost, closing", peer=self._session.peer, why=str(error))
             self._serving.counters["bad prefixes"] += 1
-            self._flush()
-            self._transport.loseConnection()
+            self._end()
         finally:
             self._reading = False
         self._flush()
@@ -112,21 +119,47 @@ class CstaConnection(Protocol):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._lost = True
         self._queue.clear()
-        if self._full is not None and self._full.active():
-            self._full.cancel()
+        for timer in (self._full, self._ending):
+            if timer is not None and timer.active():
+                timer.cancel()
         self._serving.ended(self._session)
         self._closed(self)
 
     def close(self) -> None:
         """Close the connection, once what it has been sent is out."""
-        self._closing = True
-        self._flush()
-        if self._paused:  # the transport asks for the rest before it closes
-            self._transport.loseConnection()
+        self._end()
 
     def abort(self) -> None:
-        """Close the connection at once."""
+        """Close the connection at once: what it has not been sent yet is lost."""
+        self._queue.clear()
+        self._end()
         self._transport.abortConnection()
+
+    def _end(self) -> None:
+        """Take nothing more of the client, and close once what waits for it is out: the one way to the end.
+
+        Over TLS the client has to close as well; what it sends until then arrives, and nobody looks at it.
+        """
+        if self._ending is not None:
+            return
+        self._ending = self._serving.clock.callLater(ENDING, self._never_closes)
+        self._association.close()
+        if self._full is not None:
+            if self._full.active():
+                self._full.cancel()
+            self._full = None
+            self._transport.resumeProducing()  # to hear that the client closes
+        self._flush()
+
+    def _never_closes(self) -> None:
+        self._serving.counters["closed without goodbye"] += 1
+        self._transport.abortConnection()
+
+    def _leave(self) -> None:
+        """Everything is with the transport, which closes when it has sent it."""
+        self._lost = True
+        self._transport.unregisterProducer()  # no transport closes before its producer is gone
+        self._transport.loseConnection()
 
     # IPushProducer: the transport says when its peer reads too slowly
 
@@ -190,7 +223,7 @@ class CstaConnection(Protocol):
     def _crashed(self, failure: Failure) -> None:
         """An answer that could not be encoded or written: a bug, and this connection's alone."""
         log.error("answer failed", peer=self._session.peer, exc_info=failure.value)
-        self._transport.loseConnection()
+        self._end()
 
     # What leaves
 
@@ -200,7 +233,7 @@ class CstaConnection(Protocol):
             self._gather()
 
     def _send_event(self, message: object, namespace: str) -> None:
-        if self._lost:
+        if self._is_over:
             return
         if self._full is not None:
             self._dropped += 1
@@ -214,7 +247,7 @@ class CstaConnection(Protocol):
 
     def _ask(self, message: object, namespace: str) -> None:
         """Send a request of the gateway's own; that it is answered is all there is to know."""
-        if self._lost:
+        if self._is_over:
             return
         try:
             self._association.request(message, answer_namespace(namespace))
@@ -224,15 +257,20 @@ class CstaConnection(Protocol):
         self._gather()
 
     def _tell(self, message: object, namespace: str) -> None:
-        if not self._lost:
+        if not self._is_over:
             self._association.tell(message, answer_namespace(namespace))
             self._gather()
+
+    @property
+    def _is_over(self) -> bool:
+        """Whether the client is told nothing more; what it has asked is still answered, while that can be."""
+        return self._lost or self._ending is not None
 
     def _gather(self) -> None:
         for frame in self._association.outgoing():
             self._queue.append(frame)
             self._queued += len(frame)
-        if self._queued > self._serving.limits.send_queue and self._full is None:
+        if self._queued > self._serving.limits.send_queue and self._full is None and self._ending is None:
             self._is_full()
         if not self._reading:
             self._flush_soon()
@@ -249,9 +287,7 @@ class CstaConnection(Protocol):
     def _too_late(self) -> None:
         log.warning("client does not read, closing", peer=self._session.peer, dropped=self._dropped)
         self._serving.counters["closed for not reading"] += 1
-        self._lost = True
-        self._queue.clear()
-        self._transport.abortConnection()
+        self.abort()
 
     def _reads_again(self) -> None:
         """Everything is out: read from the client again, and tell it what it has missed."""
@@ -280,11 +316,11 @@ class CstaConnection(Protocol):
             self._write(1 if alone else WRITE)
             if alone:
                 self._keep_apart()
-        if self._queue or self._paused or self._lost:
+        if self._queue or self._lost:
             return
-        if self._closing:
-            self._transport.loseConnection()
-        elif self._full is not None:
+        if self._ending is not None:
+            self._leave()
+        elif self._full is not None and not self._paused:
             self._reads_again()
 
     def _keep_apart(self) -> None:

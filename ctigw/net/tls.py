@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from OpenSSL.crypto import Error
+from twisted.internet.interfaces import IReactorTime
 from twisted.internet.protocol import Factory
 from twisted.internet.ssl import Certificate, KeyPair, PrivateCertificate
 from twisted.protocols.tls import TLSMemoryBIOFactory
@@ -17,7 +18,7 @@ class TlsError(ValueError):
     """What a listener's TLS needs cannot be used; the text says which file."""
 
 
-def secured(listener: Listener, factory: Factory) -> Any:
+def secured(listener: Listener, factory: Factory, clock: IReactorTime) -> Any:
     """``factory`` behind TLS, where ``listener`` says so.  Raises `TlsError`."""
     if not listener.tls_certificate:
         return factory
@@ -28,7 +29,7 @@ def secured(listener: Listener, factory: Factory) -> Any:
     own = joined(certificate, key)
     trusted = [_read(listener.tls_client_ca, Certificate.loadPEM)] if listener.tls_client_ca else []
     # With anybody to trust, clients without a certificate of theirs do not get through the handshake.
-    return TLSMemoryBIOFactory(own.options(*trusted), isClient=False, wrappedFactory=factory)
+    return TLSMemoryBIOFactory(own.options(*trusted), isClient=False, wrappedFactory=factory, clock=clock)
 
 
 def _read(file: str, load: Any) -> Any:

@@ -1,0 +1,252 @@
+"""How connections end, on Twisted's own transports: nothing may keep one open, and nothing grow meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+
+from ctigw.app import Gateway, gateway
+from ctigw.config import Config, Limits, Listener
+from ctigw.csta.frame import Frame, FrameReader
+from ctigw.csta.system import RequestSystemStatus, RequestSystemStatusResponse
+from ctigw.csta.types import csta
+from ctigw.net.csta_connection import ENDING, CstaConnection
+from ctigw.net.csta_server import GOODBYE, CstaFactory
+from ctigw.net.tls import secured
+from simulators.pbx import Pbx
+from tests.certificates import Authority, tls
+from tests.pipes import Loop, Pipe, TlsPeer
+
+GARBAGE = b"GET / HTTP/1.1\r\n\r\n"
+STATUS = Frame(1, b"<RequestSystemStatus/>").encode()
+CAPS = Frame(1, b"<GetSwitchingFunctionCaps/>").encode()
+
+
+class Bench:
+    """One gateway with one listener, of TLS if there is an ``authority``."""
+
+    def __init__(
+        self, listener: Listener | None = None, authority: Authority | None = None, **limits: Any
+    ) -> None:
+        settings: dict[str, Any] = {}
+        self.authority = authority
+        if authority is not None:
+            certificate, key = authority.issue("localhost")
+            settings = {"tls_certificate": str(certificate), "tls_key": str(key)}
+        self.loop = Loop()
+        listener = listener or Listener(**settings)
+        self.gateway: Gateway = gateway(Config(limits=Limits(**limits)), Pbx(self.loop), self.loop)
+        self.factory: CstaFactory = self.gateway.factory(listener)
+        self._outer = secured(listener, self.factory, self.loop)
+
+    def pipe(self) -> Pipe:
+        return Pipe(self.loop, self._outer.buildProtocol(None))
+
+    def tls_peer(self, pipe: Pipe | None = None) -> TlsPeer:
+        assert self.authority is not None
+        return TlsPeer(pipe or self.pipe(), tls(self.authority))
+
+    @property
+    def connection(self) -> CstaConnection:
+        (connection,) = self.factory._open
+        return connection
+
+    def nothing_is_left(self) -> bool:
+        return not (self.factory._open or self.loop.readers or self.loop.writers or self.timers())
+
+    def timers(self) -> list[Any]:
+        return [call for call in self.loop.getDelayedCalls() if call.active()]
+
+
+@pytest.fixture
+def secure(tmp_path: Path) -> Bench:
+    return Bench(authority=Authority(tmp_path, "ours"))
+
+
+def names(data: bytes) -> list[str]:
+    return [type(csta.decode(frame.body).message).__name__ for frame in FrameReader().feed(data)]
+
+
+def stuffed(bench: Bench) -> Pipe:
+    """A connection whose client has stopped to read: the transport has asked for a pause."""
+    pipe = bench.pipe()
+    pipe.room = 0
+    while not bench.connection._paused:
+        pipe.deliver(CAPS)
+        pipe.turn()
+    return pipe
+
+
+def crash(bench: Bench, deliver: Callable[[bytes], None]) -> None:
+    async def nonsense(*_: object) -> object:
+        return object()
+
+    bench.gateway.dispatcher.serve_with({RequestSystemStatus: nonsense})
+    with structlog.testing.capture_logs():
+        deliver(STATUS)
+
+
+def garbage(_bench: Bench, deliver: Callable[[bytes], None]) -> None:
+    deliver(GARBAGE)
+
+
+def close(bench: Bench, _deliver: Callable[[bytes], None]) -> None:
+    bench.connection.close()
+
+
+ENDS = pytest.mark.parametrize("end", [garbage, crash, close])
+
+
+# Plain TCP
+
+
+@ENDS
+def test_a_client_that_reads_is_closed_at_once(end: Callable[..., None]) -> None:
+    bench = Bench()
+    pipe = bench.pipe()
+    end(bench, pipe.deliver)
+    pipe.turn()
+    assert (pipe.disconnected, pipe.aborted) == (1, False)
+    assert bench.nothing_is_left()
+
+
+@ENDS
+def test_who_reads_late_gets_everything_and_is_closed(end: Callable[..., None]) -> None:
+    bench = Bench()
+    pipe = stuffed(bench)
+    end(bench, pipe.deliver)
+    pipe.turn()
+    assert not pipe.disconnected
+    pipe.room = 1 << 30
+    pipe.turn(10)
+    assert (pipe.disconnected, pipe.aborted) == (1, False)
+    assert set(names(bytes(pipe.taken))) == {"GetSwitchingFunctionCapsResponse"}
+    assert bench.nothing_is_left()
+
+
+@ENDS
+def test_who_never_reads_is_closed_all_the_same(end: Callable[..., None]) -> None:
+    bench = Bench()
+    pipe = stuffed(bench)
+    end(bench, pipe.deliver)
+    bench.loop.advance(ENDING - 0.1)
+    assert not pipe.disconnected
+    bench.loop.advance(0.1)
+    pipe.turn()
+    assert (pipe.disconnected, pipe.aborted) == (1, True)
+    assert bench.gateway.counters["closed without goodbye"] == 1
+    assert bench.nothing_is_left()
+
+
+def test_a_client_that_is_full_is_closed_too() -> None:
+    bench = Bench(send_queue=1000)
+    pipe = stuffed(bench)
+    while not bench.connection._full:
+        pipe.deliver(CAPS)
+    assert not pipe.reads
+    bench.connection.close()
+    pipe.room = 1 << 30
+    pipe.turn(10)
+    assert (pipe.disconnected, pipe.aborted) == (1, False)
+    assert bench.nothing_is_left()
+
+
+def test_what_comes_behind_a_bad_prefix_is_dropped() -> None:
+    bench = Bench()
+    pipe = stuffed(bench)
+    pipe.deliver(GARBAGE)
+    served = bench.gateway.counters["requests"]
+    for _ in range(100):
+        bench.connection.dataReceived(STATUS)  # what TLS had in hand, say
+    assert bench.gateway.counters["requests"] == served
+    assert bench.gateway.counters["bad prefixes"] == 1
+    assert len(bench.connection._association._reader._buffer) == 0
+
+
+# TLS
+
+
+@ENDS
+def test_over_tls_goodbyes_are_exchanged(secure: Bench, end: Callable[..., None]) -> None:
+    peer = secure.tls_peer()
+    end(secure, peer.send)
+    assert peer.read() is None
+    peer.close()
+    assert (peer.pipe.disconnected, peer.pipe.aborted) == (1, False)
+    assert secure.nothing_is_left()
+
+
+@ENDS
+def test_over_tls_who_says_no_goodbye_is_closed_in_the_end(secure: Bench, end: Callable[..., None]) -> None:
+    peer = secure.tls_peer()
+    end(secure, peer.send)
+    connection = secure.connection
+    for _ in range(50):
+        peer.send(STATUS * 100)  # it goes on and on
+    assert peer.read() is None
+    assert len(connection._association._reader._buffer) == 0
+    assert secure.gateway.counters["requests"] <= 1
+    secure.loop.advance(ENDING)
+    peer.pipe.turn()
+    assert (peer.pipe.disconnected, peer.pipe.aborted) == (1, True)
+    assert secure.nothing_is_left()
+
+
+def test_over_tls_a_lost_stream_s_requests_are_answered_first(secure: Bench) -> None:
+    peer = secure.tls_peer()
+    peer.send(STATUS * 3 + GARBAGE)
+    peer.pipe.turn(10)
+    assert names(peer.read() or b"") == [RequestSystemStatusResponse.__name__] * 3
+    assert peer.read() is None
+
+
+def test_over_tls_the_end_of_the_gateway_needs_no_abort(secure: Bench) -> None:
+    peer = secure.tls_peer()
+    for _ in range(3):
+        peer.send(CAPS * 20)
+    closed = secure.factory.close()
+    assert len(names(peer.read() or b"")) == 60
+    assert peer.read() is None
+    peer.close()
+    assert closed.called
+    assert (peer.pipe.disconnected, peer.pipe.aborted) == (1, False)
+    assert secure.nothing_is_left()
+
+
+def test_over_tls_a_client_that_is_full_hears_the_end_of_the_gateway(tmp_path: Path) -> None:
+    bench = Bench(authority=Authority(tmp_path, "ours"), send_queue=100_000)
+    peer = bench.tls_peer()
+    peer.pipe.room = 0
+    while not bench.connection._full:
+        peer.send(CAPS * 10)
+    closed = bench.factory.close()
+    peer.pipe.room = 1 << 30
+    peer.pipe.turn(20)
+    assert set(names(peer.read() or b"")) == {"GetSwitchingFunctionCapsResponse"}
+    assert peer.read() is None
+    peer.close()
+    assert closed.called
+    assert not peer.pipe.aborted
+    assert bench.nothing_is_left()
+
+
+def test_over_tls_the_end_of_the_gateway_waits_for_nobody_for_long(secure: Bench) -> None:
+    peer = secure.tls_peer()
+    closed = secure.factory.close()
+    secure.loop.advance(GOODBYE)
+    peer.pipe.turn()
+    assert closed.called
+    assert peer.pipe.aborted
+    assert secure.nothing_is_left()
+
+
+def test_who_does_not_even_shake_hands_is_closed(secure: Bench) -> None:
+    pipe = secure.pipe()
+    secure.connection.close()
+    pipe.turn()
+    assert pipe.disconnected
+    assert secure.nothing_is_left()
