@@ -26,7 +26,8 @@ class ConfigError(ValueError):
 class Listener(Struct, frozen=True, forbid_unknown_fields=True):
     """One place where CSTA clients connect."""
 
-    # A Twisted endpoint description, so that TLS is a matter of words ("ssl:4722:privateKey=…:certKey=…").
+    # A Twisted endpoint description; TLS is a matter of `tls_certificate` and `tls_key`, not of "ssl:", which
+    # would not close the connections that are refused.
     # 4721 is where plain CSTA over TCP is usually found; loopback, because nobody has to log in.
     endpoint: str = "tcp:4721:interface=127.0.0.1"
     # "none": whoever can connect is served.  "address": whoever connects from `networks` is.
@@ -192,6 +193,8 @@ def _unusable(listener: Listener, applications: set[str]) -> str | None:
     """What a listener lacks of what its other settings need."""
     if listener.application and listener.application not in applications:
         return f"application: no [[application]] is called {listener.application!r}"
+    if listener.endpoint.startswith("ssl:"):
+        return 'endpoint: for TLS, set tls_certificate and tls_key on a "tcp:" endpoint instead of "ssl:"'
     tls = (listener.tls_certificate, listener.tls_key)
     if any(tls) and not all(tls):
         return "tls_certificate: needs tls_key as well, and the other way round"

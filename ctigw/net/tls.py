@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from OpenSSL.crypto import Error
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IAddress, IReactorTime
 from twisted.internet.protocol import Factory
 from twisted.internet.ssl import Certificate, KeyPair, PrivateCertificate
 from twisted.protocols.tls import TLSMemoryBIOFactory
@@ -16,6 +16,17 @@ from ctigw.config import Listener
 
 class TlsError(ValueError):
     """What a listener's TLS needs cannot be used; the text says which file."""
+
+
+class _TlsFactory(TLSMemoryBIOFactory):
+    """Asks the factory behind it first: Twisted's own puts TLS before nobody, and never closes that."""
+
+    noisy = False
+
+    def buildProtocol(self, addr: IAddress | None) -> Any:
+        """A connection for the client at ``addr``; None, which closes it, when it is not welcome."""
+        welcome = self.wrappedFactory.buildProtocol(addr)
+        return None if welcome is None else self.protocol(self, welcome)
 
 
 def secured(listener: Listener, factory: Factory, clock: IReactorTime) -> Any:
@@ -29,7 +40,7 @@ def secured(listener: Listener, factory: Factory, clock: IReactorTime) -> Any:
     own = joined(certificate, key)
     trusted = [_read(listener.tls_client_ca, Certificate.loadPEM)] if listener.tls_client_ca else []
     # With anybody to trust, clients without a certificate of theirs do not get through the handshake.
-    return TLSMemoryBIOFactory(own.options(*trusted), isClient=False, wrappedFactory=factory, clock=clock)
+    return _TlsFactory(own.options(*trusted), isClient=False, wrappedFactory=factory, clock=clock)
 
 
 def _read(file: str, load: Any) -> Any:

@@ -399,6 +399,32 @@ def test_who_never_reads_is_closed(tmp_path: Path) -> None:
 # Who clients are
 
 
+def test_who_is_refused_over_tls_is_closed(tmp_path: Path) -> None:
+    ours = Authority(tmp_path, "ours")
+    certificate, key = ours.issue("localhost")
+    secure = LISTENER + f'tls_certificate = "{certificate}"\ntls_key = "{key}"\n'
+    config = secure + 'authentication = "address"\nnetworks = ["192.0.2.0/24"]\n' + secure
+    config += "[limits]\nconnections = 2\n"
+    with gateway(config, tmp_path) as running, ExitStack() as ending:
+        sockets = running.sockets()
+        for _ in range(5):
+            with pytest.raises((ssl.SSLError, ConnectionError)):
+                running.client(0, tls=tls(ours))
+            running.says("address not allowed, closing")
+        clients = [ending.enter_context(running.client(1, tls=tls(ours))) for _ in range(2)]
+        for _ in range(5):
+            with pytest.raises((ssl.SSLError, ConnectionError)):
+                running.client(1, tls=tls(ours))
+            running.says("too many connections, closing")
+        for client in clients:
+            assert isinstance(client.ask(RequestSystemStatus()), RequestSystemStatusResponse)
+        assert running.sockets() == sockets + len(clients)
+        assert running.terminate() == 0
+        assert [entry for entry in running.log if entry["level"] not in ("info", "warning")] == []
+        figures = next(entry for entry in reversed(running.log) if entry["event"] == "figures")
+        assert (figures["addresses refused"], figures["connections refused"]) == (5, 5)
+
+
 def test_certificates_say_who_clients_are(tmp_path: Path) -> None:
     ours, theirs = Authority(tmp_path, "ours"), Authority(tmp_path, "theirs")
     certificate, key = ours.issue("localhost")

@@ -65,8 +65,12 @@ def test_what_is_set_is_set() -> None:
         ("[[listeners]]\ntls_certificate = 'c.pem'", "listeners[0].tls_certificate: needs tls_key as well"),
         ("[[listeners]]\ntls_key = 'k.pem'", "listeners[0].tls_certificate: needs tls_key as well"),
         (
-            f"[[listeners]]\nendpoint = 'ssl:1:interface=127.0.0.1'\n{TLS}",
+            f"[[listeners]]\nendpoint = 'unix:/run/ctigw'\n{TLS}",
             'listeners[0].tls_certificate: needs a "tcp:" endpoint',
+        ),
+        (
+            "[[listeners]]\nendpoint = 'ssl:4722:interface=127.0.0.1:privateKey=k.pem:certKey=c.pem'",
+            'listeners[0].endpoint: for TLS, set tls_certificate and tls_key on a "tcp:" endpoint',
         ),
         ("[[listeners]]\nauthentication = 'certificate'", 'listeners[0].authentication: "certificate" needs'),
         (
@@ -108,7 +112,6 @@ def test_what_belongs_together_can_be_used(text: str) -> None:
         ("tcp:4721:interface=127.1.2.3:backlog=50", True),
         ("tcp:4721:interface=localhost", True),
         (r"tcp6:4721:interface=\:\:1", True),
-        ("ssl:4722:interface=127.0.0.1:privateKey=key.pem", True),
         ("unix:/run/ctigw", True),
         ("tcp:4721", False),
         ("tcp:4721:interface=0.0.0.0", False),

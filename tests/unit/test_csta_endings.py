@@ -250,3 +250,12 @@ def test_who_does_not_even_shake_hands_is_closed(secure: Bench) -> None:
     pipe.turn()
     assert pipe.disconnected
     assert secure.nothing_is_left()
+
+
+def test_over_tls_nobody_is_built_for_a_client_that_is_refused(tmp_path: Path) -> None:
+    bench = Bench(authority=Authority(tmp_path, "ours"), connections=1)
+    pipe = bench.pipe()
+    assert bench._outer.buildProtocol(None) is None
+    assert bench.gateway.counters["connections refused"] == 1
+    pipe.closes()
+    assert bench._outer.buildProtocol(None) is not None
