@@ -36,7 +36,8 @@ class Listener(Struct, frozen=True, forbid_unknown_fields=True):
     authentication: Literal["none", "address", "session", "certificate"] = "none"
     # The entry of `application` whose rights clients without a session have; empty: they may do everything.
     application: str = ""
-    # PEM files: TLS on a "tcp:" endpoint, and who may say that a client's certificate is true.
+    # PEM files: TLS on a "tcp:" endpoint, and who may say that a client's certificate is true.  Intermediate
+    # certificates follow the listener's own in its file; there may be several authorities.
     tls_certificate: str = ""
     tls_key: str = ""
     tls_client_ca: str = ""

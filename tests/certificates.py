@@ -13,13 +13,13 @@ from cryptography.x509.oid import NameOID
 
 
 class Authority:
-    """Signs certificates, and keeps them in a folder as PEM files."""
+    """Signs certificates, and keeps them in a folder as PEM files; one ``above`` may have signed its own."""
 
-    def __init__(self, folder: Path, name: str) -> None:
+    def __init__(self, folder: Path, name: str, above: Authority | None = None) -> None:
         self._folder, self._name = folder, name
         self._key = ec.generate_private_key(ec.SECP256R1())
         self.file = folder / f"{name}.pem"
-        self.file.write_bytes(self._sign(name, self._key, is_authority=True))
+        self.file.write_bytes((above or self)._sign(name, self._key, is_authority=True))
 
     def issue(self, name: str) -> tuple[Path, Path]:
         """A certificate of ``name`` and its key."""

@@ -56,7 +56,8 @@ class Pipe(FileDescriptor):
 
     def closes(self) -> None:
         """The other end closes."""
-        self.connectionLost(Failure(ConnectionDone()))
+        if not self.disconnected:
+            self.connectionLost(Failure(ConnectionDone()))
 
     def writeSomeData(self, data: bytes) -> int:
         took = data[: self.room]
