@@ -71,7 +71,7 @@ class CstaConnection(Protocol):
         self._rate = Rate(serving.limits.requests_per_second, serving.clock.seconds)
         # The greeting and the first answer go by themselves: clients take one recv for one frame there.
         self._alone = 1 + listener.greet
-        self._paused = self._flushing = self._lost = self._reading = self._apart = False
+        self._paused = self._flushing = self._lost = self._reading = self._apart = self._unreadable = False
         # The connection is being closed: the timer that bounds how long that takes.
         self._ending: IDelayedCall | None = None
         # The namespace of the last request: what the gateway says of its own accord comes in it.
@@ -181,19 +181,25 @@ class CstaConnection(Protocol):
                 self._told_in = answer_namespace(incoming.namespace)
                 self._serve(incoming)
             case Unreadable():
-                log.info("unreadable request", peer=self._session.peer, why=incoming.why)
-                refusal = self._serving.dispatcher.refuse(incoming)
-                self._respond(incoming.invoke_id, refusal, incoming.namespace)
+                self._refuse(incoming)
             case Event():
                 self._serving.counters["events from clients"] += 1
             case _:  # an answer to a greeting: that it came is all there is to know
                 pass
 
+    def _refuse(self, unreadable: Unreadable) -> None:
+        """Answer what cannot be read.  The log is told of the first alone: clients send what they like."""
+        if self._is_too_much(unreadable):
+            return
+        if not self._unreadable:
+            log.info("unreadable request", peer=self._session.peer, why=unreadable.why)
+        self._unreadable = True
+        self._serving.counters["unreadable requests"] += 1
+        refusal = self._serving.dispatcher.refuse(unreadable)
+        self._respond(unreadable.invoke_id, refusal, unreadable.namespace)
+
     def _serve(self, request: Request) -> None:
-        why_not = self._too_much()
-        if why_not is not None:
-            self._serving.counters[why_not.value_name] += 1
-            self._respond(request.invoke_id, error_code(why_not), request.namespace)
+        if self._is_too_much(request):
             return
         self._serving_now += 1
         self._serving.in_hand.count += 1
@@ -201,6 +207,14 @@ class CstaConnection(Protocol):
         answered = Deferred.fromCoroutine(work)
         answered.addCallback(self._answer, request)
         answered.addErrback(self._crashed)
+
+    def _is_too_much(self, request: Request | Unreadable) -> bool:
+        """Whether another request of this client is not served now; it is told so."""
+        why_not = self._too_much()
+        if why_not is not None:
+            self._serving.counters[why_not.value_name] += 1
+            self._respond(request.invoke_id, error_code(why_not), request.namespace)
+        return why_not is not None
 
     def _too_much(self) -> Reason | None:
         """Why another request of this client is not served now."""

@@ -291,6 +291,19 @@ def test_a_client_that_asks_too_fast_is_refused() -> None:
     assert bench.gateway.counters["performanceLimitExceeded"] == 3
 
 
+def test_what_cannot_be_read_counts_as_a_request_and_is_logged_once() -> None:
+    bench = Bench(requests_per_second=3)
+    client = bench.client()
+    with structlog.testing.capture_logs() as logged:
+        client.send("x", STATUS, "<MakeCall/>", "x", STATUS)
+    bench.turn()
+    values = [b"generic", b"systemStatus", b"invalidParameterValue", *[b"performanceLimitExceeded"] * 2]
+    assert [value in frame.body for value, frame in zip(values, client.frames(), strict=True)] == [True] * 5
+    assert [entry["event"] for entry in logged] == ["unreadable request"]
+    assert bench.gateway.counters["unreadable requests"] == 2
+    assert bench.gateway.counters["performanceLimitExceeded"] == 2
+
+
 def test_a_client_that_reads_again_gets_what_waited() -> None:
     bench = Bench()
     client = bench.client()
@@ -451,8 +464,10 @@ def test_requests_in_hand_are_answered_at_the_end_and_no_more_are_taken() -> Non
     client, other = bench.client(), bench.client()
     client.send(MAKE_CALL.format(2012, 2001))  # which takes three seconds
     finished = finishing(bench)
-    other.send(STATUS)
-    assert b"<systemResourceAvailibility>resourceOutOfService<" in other.frames()[0].body
+    other.send(STATUS, "x")
+    bench.turn()
+    out_of_service = b"<systemResourceAvailibility>resourceOutOfService<"
+    assert [out_of_service in frame.body for frame in other.frames()] == [True, True]
     bench.clock.advance(2)
     assert (client.names(), finished.called) == ([], False)
     bench.clock.advance(1)
@@ -511,3 +526,39 @@ def test_requests_may_be_judged_by_the_schema(setting: Any, answers: list[str], 
         )
     assert client.names() == answers
     assert [e["event"] for e in logged if e["log_level"] == "warning"] == ["request is not valid"] * warned
+
+
+LOGIN = (
+    "<StartApplicationSession><applicationInfo><applicationID>x</applicationID><applicationSpecificInfo>"
+    "<user>alice</user>{}</applicationSpecificInfo></applicationInfo><requestedProtocolVersions>"
+    "<protocolVersion>1</protocolVersion></requestedProtocolVersions>{}</StartApplicationSession>"
+)
+HOUR = "<requestedSessionDuration>3600</requestedSessionDuration>"
+
+
+@pytest.mark.parametrize(
+    "login",
+    [
+        LOGIN.format("<password>se&cret;99</password>", HOUR),
+        LOGIN.format("<password>cret&se</password>", HOUR),
+        LOGIN.format("<password>a<cret</password>", HOUR),
+        LOGIN.format(
+            "<password>cret</password>", "<requestedSessionDuration>cret</requestedSessionDuration>"
+        ),
+        LOGIN.format(
+            "<password>cret</password>", f"{HOUR}<requestedSessionDuration>cret</requestedSessionDuration>"
+        ),
+        LOGIN.format("<password>cret</password>", f"{HOUR}<secret>cret</secret>"),
+        LOGIN.format("<password>cret</password>", HOUR).replace("<user>", "secret<user>"),
+        LOGIN.format("<password>cret</password>", HOUR).replace(
+            "<applicationInfo>", "<applicationInfo secret='cret'>"
+        ),
+    ],
+)
+@pytest.mark.parametrize("setting", ["off", "log", "reject"])
+def test_no_password_is_logged(setting: Any, login: str) -> None:
+    bench = Bench(Listener(validate=setting))
+    with structlog.testing.capture_logs() as logged:
+        bench.client().send(login)
+    assert setting == "off" or logged
+    assert "cret" not in str(logged)
