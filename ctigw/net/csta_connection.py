@@ -8,7 +8,7 @@ accepts the command and drivers report in a later one, so an answer always prece
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import structlog
@@ -72,6 +72,10 @@ class CstaConnection(Protocol):
         # The greeting and the first answer go by themselves: clients take one recv for one frame there.
         self._alone = 1 + listener.greet
         self._paused = self._flushing = self._lost = self._reading = self._apart = self._unreadable = False
+        # What follows answers already given, with its namespace: a list at a time, by single messages.
+        self._following: deque[tuple[Iterator[object], str]] = deque()
+        # What arrived while the client did not read is still to be looked at.
+        self._resting = False
         # The connection is being closed: the timer that bounds how long that takes.
         self._ending: IDelayedCall | None = None
         # The namespace of the last request: what the gateway says of its own accord comes in it.
@@ -100,14 +104,19 @@ class CstaConnection(Protocol):
         self._session.listener_rights = self._session.rights = rights
 
     def dataReceived(self, data: bytes) -> None:
-        if self._ending is not None:
-            return
+        if self._ending is None:
+            self._take(data)
+
+    def _take(self, data: bytes) -> None:
+        """Serve what has arrived; while the client does not read, it stays where it is."""
         self._reading = True
         try:
-            for incoming in self._association.receive(data):
-                self._handle(incoming)
-                if self._ending is not None:
+            arrived = self._association.receive(data)
+            while self._full is None and self._ending is None:
+                incoming = next(arrived, None)
+                if incoming is None:
                     break
+                self._handle(incoming)
         except FrameError as error:
             log.warning("stream lost, closing", peer=self._session.peer, why=str(error))
             self._serving.counters["bad prefixes"] += 1
@@ -119,6 +128,7 @@ class CstaConnection(Protocol):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._lost = True
         self._queue.clear()
+        self._following.clear()
         for timer in (self._full, self._ending):
             if timer is not None and timer.active():
                 timer.cancel()
@@ -144,11 +154,11 @@ class CstaConnection(Protocol):
             return
         self._ending = self._serving.clock.callLater(ENDING, self._never_closes)
         self._association.close()
-        if self._full is not None:
-            if self._full.active():
-                self._full.cancel()
-            self._full = None
-            self._transport.resumeProducing()  # to hear that the client closes
+        self._following.clear()
+        if self._full is not None and self._full.active():
+            self._full.cancel()
+        self._full = None
+        self._transport.resumeProducing()  # to hear that the client closes
         self._flush()
 
     def _never_closes(self) -> None:
@@ -220,23 +230,28 @@ class CstaConnection(Protocol):
         """Why another request of this client is not served now."""
         if self._serving.in_hand.ending is not None:
             return Reason.RESOURCE_OUT_OF_SERVICE
-        if self._serving_now >= self._serving.limits.requests_in_hand:
+        waiting = max(0, len(self._following) - 1)  # behind the one that is being told
+        if self._serving_now + waiting >= self._serving.limits.requests_in_hand:
             return Reason.OUTSTANDING_REQUEST_LIMIT_EXCEEDED
         return None if self._rate.allows() else Reason.PERFORMANCE_LIMIT_EXCEEDED
 
-    def _answer(self, response: object, request: Request) -> None:
+    def _answer(self, answer: object, request: Request) -> None:
         self._serving_now -= 1
-        reply = response if isinstance(response, Reply) else Reply(response, ())
         try:
-            self._respond(request.invoke_id, reply.response, request.namespace)
-            for message in reply.followed_by:
-                self._tell(message, request.namespace)
+            if isinstance(answer, Reply):
+                self._respond(request.invoke_id, answer.response, request.namespace)
+                self._follow_with(answer.followed_by, request.namespace)
+            else:
+                self._respond(request.invoke_id, answer, request.namespace)
         finally:
             self._serving.in_hand.answered()
 
     def _crashed(self, failure: Failure) -> None:
+        self._fails(failure.value)
+
+    def _fails(self, error: BaseException | None) -> None:
         """An answer that could not be encoded or written: a bug, and this connection's alone."""
-        log.error("answer failed", peer=self._session.peer, exc_info=failure.value)
+        log.error("answer failed", peer=self._session.peer, exc_info=error)
         self._end()
 
     # What leaves
@@ -275,6 +290,26 @@ class CstaConnection(Protocol):
             self._association.tell(message, answer_namespace(namespace))
             self._gather()
 
+    def _follow_with(self, messages: Iterator[object], namespace: str) -> None:
+        if self._is_over:
+            return
+        self._following.append((messages, namespace))
+        if len(self._following) == 1:
+            self._follow()
+
+    def _follow(self) -> None:
+        """Send the next message of what follows an answer, if there is any."""
+        try:
+            while self._following:
+                messages, namespace = self._following[0]
+                message = next(messages, None)
+                if message is not None:
+                    self._tell(message, namespace)
+                    return
+                self._following.popleft()
+        except Exception as error:  # noqa: BLE001 - a bug, and this connection's alone
+            self._fails(error)
+
     @property
     def _is_over(self) -> bool:
         """Whether the client is told nothing more; what it has asked is still answered, while that can be."""
@@ -304,15 +339,26 @@ class CstaConnection(Protocol):
         self.abort()
 
     def _reads_again(self) -> None:
-        """Everything is out: read from the client again, and tell it what it has missed."""
+        """Everything is out: serve the client again, and tell it what it has missed."""
         assert self._full is not None
         log.info("client reads again", peer=self._session.peer, dropped=self._dropped)
         self._full.cancel()
         self._full = None
-        self._transport.resumeProducing()
+        if not self._resting:
+            self._resting = True
+            self._serving.clock.callLater(0, self._take_rest)
         if self._dropped:
             self._dropped = 0
             self._ask(SystemStatus(system_status=SystemStatusValue.MESSAGES_LOST), self._told_in)
+
+    def _take_rest(self) -> None:
+        """Serve what arrived meanwhile, and only then read more: so what waits is bounded."""
+        self._resting = False
+        if self._is_over:
+            return
+        self._take(b"")
+        if self._full is None and not self._resting and not self._is_over:
+            self._transport.resumeProducing()
 
     def _flush_soon(self) -> None:
         if not self._flushing:
@@ -334,8 +380,10 @@ class CstaConnection(Protocol):
             return
         if self._ending is not None:
             self._leave()
-        elif self._full is not None and not self._paused:
-            self._reads_again()
+        elif not self._paused:
+            if self._full is not None:
+                self._reads_again()
+            self._follow()
 
     def _keep_apart(self) -> None:
         """Write nothing more until Twisted has sent what is written.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -24,10 +24,13 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A response that requests of the gateway's own follow, on the same connection."""
+    """A response that requests of the gateway's own follow, on the same connection.
+
+    They are made one by one, when the client has taken those before.
+    """
 
     response: object
-    followed_by: tuple[object, ...]
+    followed_by: Iterator[object]
 
 
 class Dispatcher:

@@ -259,3 +259,28 @@ def test_over_tls_nobody_is_built_for_a_client_that_is_refused(tmp_path: Path) -
     assert bench.gateway.counters["connections refused"] == 1
     pipe.closes()
     assert bench._outer.buildProtocol(None) is not None
+
+
+# What a client asks for while it reads nothing
+
+
+def test_a_client_that_does_not_read_takes_no_more_room_than_it_has(tmp_path: Path) -> None:
+    bench = Bench(authority=Authority(tmp_path, "ours"), send_queue=100_000)
+    peer = bench.tls_peer()
+    peer.pipe.room = 0
+    asked = 0
+    while peer.pipe.reads:
+        peer.send(CAPS * 50)
+        asked += 50
+    connection = bench.connection
+    assert connection._queued < 110_000
+    waiting = len(connection._association._reader._buffer)
+    assert 0 < waiting <= len(CAPS) * 50
+    served = bench.gateway.counters["requests"]
+    assert served < asked
+    peer.pipe.room = 1 << 30
+    peer.pipe.turn(20)
+    assert len(names(peer.read() or b"")) == asked
+    assert peer.pipe.reads
+    peer.pipe.closes()
+    assert bench.nothing_is_left()
