@@ -217,6 +217,7 @@ class CstaConnection(Protocol):
         answered = Deferred.fromCoroutine(work)
         answered.addCallback(self._answer, request)
         answered.addErrback(self._crashed)
+        answered.addBoth(self._done)
 
     def _is_too_much(self, request: Request | Unreadable) -> bool:
         """Whether another request of this client is not served now; it is told so."""
@@ -236,15 +237,16 @@ class CstaConnection(Protocol):
         return None if self._rate.allows() else Reason.PERFORMANCE_LIMIT_EXCEEDED
 
     def _answer(self, answer: object, request: Request) -> None:
+        if isinstance(answer, Reply):
+            self._respond(request.invoke_id, answer.response, request.namespace)
+            self._follow_with(answer.followed_by, request.namespace)
+        else:
+            self._respond(request.invoke_id, answer, request.namespace)
+
+    def _done(self, _result: object) -> None:
+        """A request is over, however it went: it makes room for another, and keeps nobody from stopping."""
         self._serving_now -= 1
-        try:
-            if isinstance(answer, Reply):
-                self._respond(request.invoke_id, answer.response, request.namespace)
-                self._follow_with(answer.followed_by, request.namespace)
-            else:
-                self._respond(request.invoke_id, answer, request.namespace)
-        finally:
-            self._serving.in_hand.answered()
+        self._serving.in_hand.answered()
 
     def _crashed(self, failure: Failure) -> None:
         self._fails(failure.value)

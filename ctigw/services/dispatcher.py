@@ -77,7 +77,10 @@ class Dispatcher:
             return self._refusal(Reason.SERVICE_NOT_SUPPORTED)
         rights = session.rights
         answer = await self._served(handler, session, request, namespace)
-        self._record(session, rights, request, answer)
+        try:
+            self._record(session, rights, request, answer)
+        except Exception:  # the request is served, and that must be told
+            log.exception("request not recorded", service=type(request).__name__, peer=session.peer)
         return answer
 
     async def _served(self, handler: Handler, session: Session, request: object, namespace: str) -> object:

@@ -590,6 +590,22 @@ def test_the_end_waits_as_long_as_a_command_may_take_and_no_longer() -> None:
     assert finished.called
 
 
+def test_a_bug_while_serving_keeps_nobody_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Bench(requests_in_hand=1)
+
+    async def broken(*_: object) -> object:
+        raise ZeroDivisionError
+
+    client = bench.client()
+    with monkeypatch.context() as patched, structlog.testing.capture_logs() as logged:
+        patched.setattr(bench.gateway.dispatcher, "serve", broken)
+        client.send(STATUS)
+    assert [entry["event"] for entry in logged] == ["answer failed"]
+    assert client.transport.disconnecting
+    assert client.connection._serving_now == 0
+    assert finishing(bench).called
+
+
 def test_who_is_gone_keeps_nobody_waiting_for_its_answer() -> None:
     bench = Bench()
     client = bench.client()
