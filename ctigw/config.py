@@ -76,6 +76,9 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True):
 
     # On each listener.  Ten thousand idle clients cost some 25 MB.
     connections: Positive = 10_000
+    # A client that must say who it is and has not after so many seconds is closed; 0: never.  Programs do it
+    # at once, and who never does must not hold the places of those who do.
+    login_seconds: Annotated[float, Meta(ge=0)] = 30.0
     # Enough for a client that watches every line of a large site.
     monitors_per_session: Positive = 100_000
     # As many applications as may share a line before one of them must be leaking monitors.

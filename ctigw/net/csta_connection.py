@@ -76,6 +76,8 @@ class CstaConnection(Protocol):
         self._following: deque[tuple[Iterator[object], str]] = deque()
         # What arrived while the client did not read is still to be looked at.
         self._resting = False
+        # The time that a client has to say who it is, where it must.
+        self._login: IDelayedCall | None = None
         # The connection is being closed: the timer that bounds how long that takes.
         self._ending: IDelayedCall | None = None
         # The namespace of the last request: what the gateway says of its own accord comes in it.
@@ -87,6 +89,9 @@ class CstaConnection(Protocol):
             transport.setTcpNoDelay(True)
             transport.setTcpKeepAlive(True)  # a client whose machine is gone must not hold its place for ever
         transport.registerProducer(self, True)
+        if self._session.rights is None and self._serving.limits.login_seconds:
+            seconds = self._serving.limits.login_seconds
+            self._login = self._serving.clock.callLater(seconds, self._must_be_known)
         if self._listener.greet:
             self._association.request(SystemStatus(system_status=self._serving.status()))
             self._gather()
@@ -129,7 +134,7 @@ class CstaConnection(Protocol):
         self._lost = True
         self._queue.clear()
         self._following.clear()
-        for timer in (self._full, self._ending):
+        for timer in (self._full, self._login, self._ending):
             if timer is not None and timer.active():
                 timer.cancel()
         self._serving.ended(self._session)
@@ -138,6 +143,12 @@ class CstaConnection(Protocol):
     def close(self) -> None:
         """Close the connection, once what it has been sent is out."""
         self._end()
+
+    def _must_be_known(self) -> None:
+        if self._session.rights is None and not self._is_over:
+            log.info("nobody has logged in, closing", peer=self._session.peer)
+            self._serving.counters["closed for not logging in"] += 1
+            self._end()
 
     def abort(self) -> None:
         """Close the connection at once: what it has not been sent yet is lost."""

@@ -44,6 +44,7 @@ def test_what_is_set_is_set() -> None:
         ("[[listeners]]\nport = 1", "listeners[0]: Object contains unknown field `port`"),
         ("[limits]\nsend_queue = 'much'", "limits.send_queue: Expected `int`, got `str`"),
         ("[limits]\nmonitors_per_device = 0", "limits.monitors_per_device: Expected `int` >= 1"),
+        ("[limits]\nlogin_seconds = -1.0", "limits.login_seconds: Expected `float` >= 0.0"),
         ("[limits]\ncommand_seconds = 0.0", "limits.command_seconds: Expected `float` > 0.0"),
         ("[[listeners]]\nmax_frame = 100", "listeners[0].max_frame: Expected `int` >= 1024"),
         ("[[listeners]]\nmax_frame = 65536", "listeners[0].max_frame: Expected `int` <= 65535"),

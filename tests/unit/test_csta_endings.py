@@ -8,15 +8,17 @@ from typing import Any
 
 import pytest
 import structlog
+from msgspec.structs import replace
 
 from ctigw.app import Gateway, gateway
-from ctigw.config import Config, Limits, Listener
+from ctigw.config import Application, Config, Limits, Listener
 from ctigw.csta.frame import Frame, FrameReader
 from ctigw.csta.system import RequestSystemStatus, RequestSystemStatusResponse
 from ctigw.csta.types import csta
 from ctigw.net.csta_connection import ENDING, CstaConnection
 from ctigw.net.csta_server import GOODBYE, CstaFactory
 from ctigw.net.tls import secured
+from ctigw.services.session import EVERYTHING
 from simulators.pbx import Pbx
 from tests.certificates import Authority, tls
 from tests.pipes import Loop, Pipe, TlsPeer
@@ -32,23 +34,24 @@ class Bench:
     def __init__(
         self, listener: Listener | None = None, authority: Authority | None = None, **limits: Any
     ) -> None:
-        settings: dict[str, Any] = {}
+        listener = listener or Listener()
         self.authority = authority
         if authority is not None:
             certificate, key = authority.issue("localhost")
-            settings = {"tls_certificate": str(certificate), "tls_key": str(key)}
+            listener = replace(listener, tls_certificate=str(certificate), tls_key=str(key))
         self.loop = Loop()
-        listener = listener or Listener(**settings)
-        self.gateway: Gateway = gateway(Config(limits=Limits(**limits)), Pbx(self.loop), self.loop)
+        config = Config(limits=Limits(**limits), application=(Application("wallboard"),))
+        self.gateway: Gateway = gateway(config, Pbx(self.loop), self.loop)
         self.factory: CstaFactory = self.gateway.factory(listener)
         self._outer = secured(listener, self.factory, self.loop)
 
     def pipe(self) -> Pipe:
         return Pipe(self.loop, self._outer.buildProtocol(None))
 
-    def tls_peer(self, pipe: Pipe | None = None) -> TlsPeer:
+    def tls_peer(self, name: str = "") -> TlsPeer:
+        """A client over TLS, with a certificate of ``name`` if that is given."""
         assert self.authority is not None
-        return TlsPeer(pipe or self.pipe(), tls(self.authority))
+        return TlsPeer(self.pipe(), tls(self.authority, self.authority.issue(name) if name else None))
 
     @property
     def connection(self) -> CstaConnection:
@@ -283,4 +286,69 @@ def test_a_client_that_does_not_read_takes_no_more_room_than_it_has(tmp_path: Pa
     assert len(names(peer.read() or b"")) == asked
     assert peer.pipe.reads
     peer.pipe.closes()
+    assert bench.nothing_is_left()
+
+
+# Clients that do not say who they are
+
+
+IN_SESSIONS = Listener(authentication="session")
+
+
+def test_who_does_not_log_in_is_closed() -> None:
+    bench = Bench(IN_SESSIONS)
+    pipe = bench.pipe()
+    for _ in range(29):
+        bench.loop.advance(1)
+        pipe.deliver(STATUS)  # to ask for something is no way to stay
+    assert not pipe.disconnected
+    with structlog.testing.capture_logs() as logged:
+        bench.loop.advance(1)
+    pipe.turn()
+    assert (pipe.disconnected, pipe.aborted) == (1, False)
+    assert [entry["event"] for entry in logged] == ["nobody has logged in, closing"]
+    assert bench.gateway.counters["closed for not logging in"] == 1
+    assert bench.nothing_is_left()
+
+
+def test_who_logs_in_in_time_stays() -> None:
+    bench = Bench(IN_SESSIONS)
+    pipe = bench.pipe()
+    bench.connection._session.rights = EVERYTHING  # as a session gives them
+    bench.loop.advance(31)
+    assert not pipe.disconnected
+    bench.connection._session.rights = None  # its time is up: it may come back
+    bench.loop.advance(31)
+    assert not pipe.disconnected
+    pipe.closes()
+    assert bench.nothing_is_left()
+
+
+def test_who_goes_away_before_it_must_have_logged_in_leaves_no_timer() -> None:
+    bench = Bench(IN_SESSIONS)
+    bench.pipe().closes()
+    assert bench.nothing_is_left()
+
+
+@pytest.mark.parametrize(("listener", "seconds"), [(IN_SESSIONS, 0.0), (Listener(), 30.0)])
+def test_nobody_has_to_log_in_where_that_is_not_asked_for(listener: Listener, seconds: float) -> None:
+    bench = Bench(listener, login_seconds=seconds)
+    pipe = bench.pipe()
+    assert bench.timers() == []
+    pipe.closes()
+
+
+@pytest.mark.filterwarnings("ignore:X509.get_subject:DeprecationWarning")  # how its name is read
+def test_over_tls_a_certificate_says_who_a_client_is(tmp_path: Path) -> None:
+    ours = Authority(tmp_path, "ours")
+    listener = Listener(authentication="certificate", tls_client_ca=str(ours.file))
+    bench = Bench(listener, ours, login_seconds=10)
+    known, unknown = bench.tls_peer("wallboard").pipe, bench.tls_peer("somebody").pipe
+    silent = bench.pipe()  # it does not even shake hands
+    bench.loop.advance(10)
+    bench.loop.advance(ENDING)
+    for pipe in (known, unknown, silent):
+        pipe.turn()
+    assert [pipe.disconnected for pipe in (known, unknown, silent)] == [0, 1, 1]
+    known.closes()
     assert bench.nothing_is_left()
