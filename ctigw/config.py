@@ -185,6 +185,8 @@ def _unsafe(listener: Listener) -> str | None:
             return f"networks: {error}"
     if listener.authentication == "address" and not listener.networks:
         return 'networks: authentication = "address" needs at least one'
+    if listener.authentication == "address" and _is_unix(listener):
+        return 'authentication: "address" cannot be told on a Unix socket, whose clients have none'
     if listener.authentication == "none" and not listener.open_to_everybody and not _is_loopback(listener):
         return (
             'authentication: "none" on an address that is not loopback lets anybody control every line; '
@@ -211,6 +213,10 @@ def _unusable(listener: Listener, applications: set[str]) -> str | None:
             'authentication: "certificate" needs tls_certificate, tls_key and tls_client_ca, and only it does'
         )
     return None
+
+
+def _is_unix(listener: Listener) -> bool:
+    return re.match(r"unix:|systemd:.*domain=UNIX\b", listener.endpoint) is not None
 
 
 def _is_loopback(listener: Listener) -> bool:

@@ -7,6 +7,7 @@ import pytest
 from ctigw.config import Config, ConfigError, Listener, load, parse
 
 TLS = "tls_certificate = 'c.pem'\ntls_key = 'k.pem'"
+ADDRESS = "authentication = 'address'\nnetworks = ['192.0.2.0/24', '::1']"
 CLIENT_CA = "tls_client_ca = 'ca.pem'"
 
 
@@ -55,6 +56,13 @@ def test_what_is_set_is_set() -> None:
         (
             "[[listeners]]\nauthentication = 'address'\nnetworks = ['10.0.0.0/99']",
             "listeners[0].networks: '10.0.0.0/99' does not appear to be",
+        ),
+        *(
+            (
+                f"[[listeners]]\nendpoint = '{endpoint}'\n{ADDRESS}",
+                'listeners[0].authentication: "address" cannot be told on a Unix socket',
+            )
+            for endpoint in ("unix:/run/ctigw", "systemd:domain=UNIX:index=0")
         ),
         ("[[listeners]]\nnetworks = ['10.0.0.1/8']", "listeners[0].networks: 10.0.0.1/8 has host bits set"),
         ("application = [{ name = '' }]", "application[0].name: Expected `str` of length >= 1"),
@@ -131,8 +139,9 @@ def test_open_to_everybody_must_be_said(endpoint: str, safe: bool) -> None:
         with pytest.raises(ConfigError, match="open_to_everybody"):
             parse(text)
     assert parse(text + "open_to_everybody = true").listeners[0].open_to_everybody
-    allowed = parse(text + "authentication = 'address'\nnetworks = ['192.0.2.0/24', '::1']")
-    assert allowed.listeners[0].networks == ("192.0.2.0/24", "::1")
+    if not endpoint.startswith("unix:"):
+        allowed = parse(text + ADDRESS)
+        assert allowed.listeners[0].networks == ("192.0.2.0/24", "::1")
 
 
 def test_a_file_is_read_as_utf_8(tmp_path: Path) -> None:
