@@ -240,7 +240,7 @@ def check(config: Config) -> Gateway:
     for index, listener in enumerate(config.listeners):
         _endpoint(index, listener, clock)
         with _blaming(f"listeners[{index}].tls_certificate"):
-            secured(listener, Factory())
+            secured(listener, Factory(), clock)
     with _blaming("store.url", DatabaseError):
         Database(config.store.url or "sqlite://")
     return gateway(config, _driver(config, clock, _NothingSaved()), clock)
@@ -300,6 +300,6 @@ def _shown(address: Any) -> str:
 async def _listen(index: int, listener: Listener, factory: CstaFactory, reactor: Any) -> Any:
     endpoint = _endpoint(index, listener, reactor)
     with _blaming(f"listeners[{index}].tls_certificate"):
-        protected = secured(listener, factory)
+        protected = secured(listener, factory, reactor)
     with _blaming(f"listeners[{index}].endpoint", CannotListenError):
         return await endpoint.listen(protected)

@@ -26,7 +26,8 @@ class ConfigError(ValueError):
 class Listener(Struct, frozen=True, forbid_unknown_fields=True):
     """One place where CSTA clients connect."""
 
-    # A Twisted endpoint description, so that TLS is a matter of words ("ssl:4722:privateKey=…:certKey=…").
+    # A Twisted endpoint description; TLS is a matter of `tls_certificate` and `tls_key`, not of "ssl:", which
+    # would not close the connections that are refused.
     # 4721 is where plain CSTA over TCP is usually found; loopback, because nobody has to log in.
     endpoint: str = "tcp:4721:interface=127.0.0.1"
     # "none": whoever can connect is served.  "address": whoever connects from `networks` is.
@@ -35,7 +36,8 @@ class Listener(Struct, frozen=True, forbid_unknown_fields=True):
     authentication: Literal["none", "address", "session", "certificate"] = "none"
     # The entry of `application` whose rights clients without a session have; empty: they may do everything.
     application: str = ""
-    # PEM files: TLS on a "tcp:" endpoint, and who may say that a client's certificate is true.
+    # PEM files: TLS on a "tcp:" endpoint, and who may say that a client's certificate is true.  Intermediate
+    # certificates follow the listener's own in its file; there may be several authorities.
     tls_certificate: str = ""
     tls_key: str = ""
     tls_client_ca: str = ""
@@ -74,6 +76,9 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True):
 
     # On each listener.  Ten thousand idle clients cost some 25 MB.
     connections: Positive = 10_000
+    # A client that must say who it is and has not after so many seconds is closed; 0: never.  Programs do it
+    # at once, and who never does must not hold the places of those who do.
+    login_seconds: Annotated[float, Meta(ge=0)] = 30.0
     # Enough for a client that watches every line of a large site.
     monitors_per_session: Positive = 100_000
     # As many applications as may share a line before one of them must be leaking monitors.
@@ -180,6 +185,8 @@ def _unsafe(listener: Listener) -> str | None:
             return f"networks: {error}"
     if listener.authentication == "address" and not listener.networks:
         return 'networks: authentication = "address" needs at least one'
+    if listener.authentication == "address" and _is_unix(listener):
+        return 'authentication: "address" cannot be told on a Unix socket, whose clients have none'
     if listener.authentication == "none" and not listener.open_to_everybody and not _is_loopback(listener):
         return (
             'authentication: "none" on an address that is not loopback lets anybody control every line; '
@@ -192,6 +199,8 @@ def _unusable(listener: Listener, applications: set[str]) -> str | None:
     """What a listener lacks of what its other settings need."""
     if listener.application and listener.application not in applications:
         return f"application: no [[application]] is called {listener.application!r}"
+    if listener.endpoint.startswith("ssl:"):
+        return 'endpoint: for TLS, set tls_certificate and tls_key on a "tcp:" endpoint instead of "ssl:"'
     tls = (listener.tls_certificate, listener.tls_key)
     if any(tls) and not all(tls):
         return "tls_certificate: needs tls_key as well, and the other way round"
@@ -204,6 +213,10 @@ def _unusable(listener: Listener, applications: set[str]) -> str | None:
             'authentication: "certificate" needs tls_certificate, tls_key and tls_client_ca, and only it does'
         )
     return None
+
+
+def _is_unix(listener: Listener) -> bool:
+    return re.match(r"unix:|systemd:.*domain=UNIX\b", listener.endpoint) is not None
 
 
 def _is_loopback(listener: Listener) -> bool:

@@ -35,11 +35,16 @@ Element = etree._Element  # noqa: SLF001 - lxml gives its element type no public
 T = TypeVar("T")
 MAX_DEPTH = 32
 DECLARATION = b'<?xml version="1.0" encoding="UTF-8"?>'
+# libxml2's names for what is wrong with a document, by their numbers.
+_SYNTAX = {number: name for name, number in vars(etree.ErrorTypes).items() if name.startswith("ERR_")}
+# Characters of a name of the sender's own that are told.
+SHOWN = 80
 
 
 class XmlError(ValueError):
     """The document is not what it claims to be; ``path`` says where, ``why`` says how.
 
+    Neither quotes what the document says: that may be a password, and errors are logged.
     ``name`` and ``namespace`` are those of the root element; "" and None where they could not be read.
     """
 
@@ -152,7 +157,7 @@ class Schema:
         name, namespace = _split(root)
         cls = self.messages.get(name)
         if cls is None:
-            raise UnknownMessageError(name, "unknown message", name, namespace)
+            raise UnknownMessageError(name[:SHOWN], "unknown message", name, namespace)
         try:
             return Document(self._read(cls, root, name), namespace)
         except XmlError as error:
@@ -172,8 +177,10 @@ class Schema:
             raise NotXmlError("/", "document type declarations are not accepted")
         try:
             root = etree.fromstring(xml, self._parser)
-        except (etree.XMLSyntaxError, ValueError) as error:
-            raise self._not_xml(str(error), *_root_of(xml)) from None
+        except etree.XMLSyntaxError as error:
+            raise self._not_xml(_syntax(error), *_root_of(xml)) from None
+        except ValueError:
+            raise self._not_xml("cannot be parsed", *_root_of(xml)) from None
         # A document of depth d has more than d tags: most are cleared by one count.
         if xml.count(b"<") > self._max_depth and _deeper_than(root, self._max_depth):
             raise self._not_xml(f"deeper than {self._max_depth} elements", *_split(root))
@@ -251,7 +258,7 @@ class Schema:
             try:
                 return parse((element.text or "").strip())
             except (ValueError, KeyError):
-                raise XmlError(path, f"bad value {element.text!r:.80}") from None
+                raise XmlError(path, "bad value") from None
 
         def write(element: Element, value: Any, _prefix: str) -> None:
             element.text = text(value)
@@ -272,7 +279,7 @@ def _flags(cls: type[enum.Flag]) -> tuple[Callable[[Element, str], Any], Callabl
             try:
                 found |= names[name] if _BOOLEANS[(node.text or "").strip()] else cls(0)
             except KeyError:
-                raise XmlError(f"{path}/{name}", f"bad value {node.text!r:.80}") from None
+                raise XmlError(f"{path}/{name}", "bad value") from None
         return found
 
     def write(element: Element, value: enum.Flag, prefix: str) -> None:
@@ -330,6 +337,13 @@ def _deeper_than(root: Element, limit: int) -> bool:
         if depth > limit:
             return True
     return False
+
+
+def _syntax(error: etree.XMLSyntaxError) -> str:
+    """What is wrong with a document, and where: libxml2's own words quote it."""
+    what = _SYNTAX.get(error.code, "ERR_SYNTAX").removeprefix("ERR_").replace("_", " ").lower()
+    line, column = error.position
+    return f"{what} at line {line}, column {column}"
 
 
 def _root_of(xml: bytes) -> tuple[str, str | None]:

@@ -92,6 +92,11 @@ class Gateway:
         self.log.extend(map(_entry, lines))
         return data != b""
 
+    def sockets(self) -> int:
+        """How many it has open."""
+        open_files = Path(f"/proc/{self.pid}/fd").iterdir()
+        return sum(file.readlink().name.startswith("socket:") for file in open_files)
+
     def terminate(self) -> int:
         """Have it shut down; its exit status."""
         self._process.send_signal(signal.SIGTERM)

@@ -95,11 +95,21 @@ class Association:
         self.counters: Counter[str] = Counter() if counters is None else counters
 
     def receive(self, data: bytes) -> Iterator[Incoming]:
-        """What ``data`` completes, in order.  Raises `FrameError`: the stream is lost, close it."""
-        for frame in self._reader.feed(data):
+        """What ``data`` completes, in order.  Raises `FrameError`: the stream is lost, close it.
+
+        Who stops half way gets the rest from the next call.
+        """
+        return self._received(self._reader.feed(data))
+
+    def _received(self, frames: Iterator[Frame]) -> Iterator[Incoming]:
+        for frame in frames:
             incoming = self._classify(frame)
             if incoming is not None:
                 yield incoming
+
+    def close(self) -> None:
+        """Receive nothing more; what is to be sent stays."""
+        self._reader.close()
 
     def request(self, message: object, namespace: str | None = None) -> int:
         """Ask the peer; gives the invoke id.  Raises `OverflowError` when every id is outstanding."""

@@ -46,35 +46,49 @@ class Frame:
 class FrameReader:
     """Cuts a byte stream into frames.  Feed it chunks of any size.
 
-    It holds at most one unfinished frame, so at most ``limit`` bytes between two chunks.
+    Of chunks whose frames are all taken it holds at most one unfinished frame, so at most ``limit`` bytes;
+    nothing once the stream is lost.
     """
 
-    __slots__ = ("_buffer", "_limit")
+    __slots__ = ("_buffer", "_limit", "_lost", "_taken")
 
     def __init__(self, limit: int = MAX_RECEIVED) -> None:
         self._buffer = bytearray()
         self._limit = limit
+        self._taken = 0
+        self._lost: str | None = None
 
     def feed(self, data: bytes) -> Iterator[Frame]:
-        """Yield every frame that ``data`` completes, in order.
+        """Take ``data``; gives every frame that is complete, in order.
 
-        Raises `FrameError`, after the frames before it, on a prefix whose format is not 0, whose
-        length is below 9 or above the limit, or whose invoke id is not four digits.
+        Who stops half way gets the others from the next call.  The iterator raises `FrameError`, after the
+        frames before it, on a prefix whose format is not 0, whose length is below 9 or above the limit, or
+        whose invoke id is not four digits; and so does every one after it, since nobody knows where the next
+        frame begins.
         """
+        del self._buffer[: self._taken]
+        self._taken = 0
+        if self._lost is None:
+            self._buffer += data
+        return self._frames()
+
+    def _frames(self) -> Iterator[Frame]:
+        if self._lost is not None:
+            raise FrameError(self._lost)
         buffer = self._buffer
-        buffer += data
-        start = 0
-        try:
-            while len(buffer) - start >= PREFIX:
-                length = self._length(buffer, start)
-                if len(buffer) - start < length:
-                    return
-                stop = start + length
-                frame = Frame(int(buffer[start + 4 : start + 8]), bytes(buffer[start + PREFIX : stop]))
-                start = stop
-                yield frame
-        finally:
-            del buffer[:start]
+        while len(buffer) - self._taken >= PREFIX:
+            start = self._taken
+            length = self._length(buffer, start)
+            if len(buffer) - start < length:
+                break
+            self._taken = stop = start + length
+            yield Frame(int(buffer[start + 4 : start + 8]), bytes(buffer[start + PREFIX : stop]))
+        del buffer[: self._taken]
+        self._taken = 0
+
+    def close(self) -> None:
+        """Let go of what is unfinished, and take nothing more."""
+        self._lose("closed")
 
     def _length(self, buffer: bytearray, start: int) -> int:
         length = int.from_bytes(buffer[start + 2 : start + 4])
@@ -83,5 +97,12 @@ class FrameReader:
             or not PREFIX < length <= self._limit
             or not buffer[start + 4 : start + 8].isdigit()
         ):
-            raise FrameError(f"bad prefix {bytes(buffer[start : start + SHOWN])!r}")
+            why = f"bad prefix {bytes(buffer[start : start + SHOWN])!r}"
+            self._lose(why)
+            raise FrameError(why)
         return length
+
+    def _lose(self, why: str) -> None:
+        self._lost = why
+        self._buffer.clear()
+        self._taken = 0

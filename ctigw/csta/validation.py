@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 from lxml import etree
 
@@ -15,6 +16,8 @@ from ctigw.csta.types import ED3, EDITIONS, csta
 SESSION_MESSAGES = frozenset(
     name for name, cls in csta.messages.items() if cls.__module__ == application_session.__name__
 )
+# Characters of an element's name and namespace that are told.
+SHOWN = 200
 # "" is no namespace.
 JUDGED = EDITIONS | {"", SESSION}
 
@@ -28,7 +31,8 @@ def validator(
     ``session_schema_file``: another XSD of the application session (ECMA-354) to judge by.
     The root's name says which of the two a document is judged by.  Documents of other editions, and of none,
     are judged as if they were of the third; those of a session as if they were in its namespace, which
-    clients forget.
+    clients forget.  What it says quotes no value, and nothing at all of a session's messages: passwords are
+    in there, and what it says is logged.
     """
     csta_schema = _schema(schema_file, "csta.xsd")
     session_schema = _schema(session_schema_file, "application-session.xsd")
@@ -46,9 +50,19 @@ def validator(
                 element.tag = f"{{{wanted}}}{name}"
         if schema.validate(root):
             return None
-        return str(schema.error_log.last_error)
+        why: Any = schema.error_log.last_error
+        return f"{why.type_name} in {etree.QName(root).localname}" if session else _told(why)
 
     return why_not
+
+
+def _told(why: Any) -> str:
+    """A violation of a schema without the value that violates it: its kind, and the element or more."""
+    where, _, more = why.message.partition(": ")
+    # Where elements are wrong, libxml2 names elements only: those that it has expected.
+    return f"{why.type_name}: {where[:SHOWN]}" + (
+        f": {more}" if why.type_name == "SCHEMAV_ELEMENT_CONTENT" else ""
+    )
 
 
 def _schema(file: Path | None, ours: str) -> etree.XMLSchema:

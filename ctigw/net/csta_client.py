@@ -87,6 +87,8 @@ class CstaClient(Protocol):
             self.transport.setTcpNoDelay(True)
 
     def dataReceived(self, data: bytes) -> None:
+        if self.why_lost is not None:  # over TLS more may come until the other side has closed as well
+            return
         try:
             for incoming in self._association.receive(data):
                 self._handle(incoming)

@@ -8,7 +8,7 @@ accepts the command and drivers report in a later one, so an answer always prece
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import structlog
@@ -32,6 +32,9 @@ from ctigw.services.session import Session
 # Bytes handed to the transport in one go.  It asks for a pause when its own buffer is as full: what waits,
 # waits in the queue, where it is counted.
 WRITE = 1 << 16
+# Seconds that a client has to take what it was sent before its connection is closed, and over TLS to say that
+# it closes as well.
+ENDING = 5.0
 log = structlog.get_logger(__name__)
 
 
@@ -68,8 +71,15 @@ class CstaConnection(Protocol):
         self._rate = Rate(serving.limits.requests_per_second, serving.clock.seconds)
         # The greeting and the first answer go by themselves: clients take one recv for one frame there.
         self._alone = 1 + listener.greet
-        self._paused = self._flushing = self._lost = self._reading = self._closing = False
-        self._apart = False
+        self._paused = self._flushing = self._lost = self._reading = self._apart = self._unreadable = False
+        # What follows answers already given, with its namespace: a list at a time, by single messages.
+        self._following: deque[tuple[Iterator[object], str]] = deque()
+        # What arrived while the client did not read is still to be looked at.
+        self._resting = False
+        # The time that a client has to say who it is, where it must.
+        self._login: IDelayedCall | None = None
+        # The connection is being closed: the timer that bounds how long that takes.
+        self._ending: IDelayedCall | None = None
         # The namespace of the last request: what the gateway says of its own accord comes in it.
         self._told_in = ED3
 
@@ -79,6 +89,9 @@ class CstaConnection(Protocol):
             transport.setTcpNoDelay(True)
             transport.setTcpKeepAlive(True)  # a client whose machine is gone must not hold its place for ever
         transport.registerProducer(self, True)
+        if self._session.rights is None and self._serving.limits.login_seconds:
+            seconds = self._serving.limits.login_seconds
+            self._login = self._serving.clock.callLater(seconds, self._must_be_known)
         if self._listener.greet:
             self._association.request(SystemStatus(system_status=self._serving.status()))
             self._gather()
@@ -96,15 +109,23 @@ class CstaConnection(Protocol):
         self._session.listener_rights = self._session.rights = rights
 
     def dataReceived(self, data: bytes) -> None:
+        if self._ending is None:
+            self._take(data)
+
+    def _take(self, data: bytes) -> None:
+        """Serve what has arrived; while the client does not read, it stays where it is."""
         self._reading = True
         try:
-            for incoming in self._association.receive(data):
+            arrived = self._association.receive(data)
+            while self._full is None and self._ending is None:
+                incoming = next(arrived, None)
+                if incoming is None:
+                    break
                 self._handle(incoming)
         except FrameError as error:
             log.warning("stream lost, closing", peer=self._session.peer, why=str(error))
             self._serving.counters["bad prefixes"] += 1
-            self._flush()
-            self._transport.loseConnection()
+            self._end()
         finally:
             self._reading = False
         self._flush()
@@ -112,21 +133,54 @@ class CstaConnection(Protocol):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._lost = True
         self._queue.clear()
-        if self._full is not None and self._full.active():
-            self._full.cancel()
+        self._following.clear()
+        for timer in (self._full, self._login, self._ending):
+            if timer is not None and timer.active():
+                timer.cancel()
         self._serving.ended(self._session)
         self._closed(self)
 
     def close(self) -> None:
         """Close the connection, once what it has been sent is out."""
-        self._closing = True
-        self._flush()
-        if self._paused:  # the transport asks for the rest before it closes
-            self._transport.loseConnection()
+        self._end()
+
+    def _must_be_known(self) -> None:
+        if self._session.rights is None and not self._is_over:
+            log.info("nobody has logged in, closing", peer=self._session.peer)
+            self._serving.counters["closed for not logging in"] += 1
+            self._end()
 
     def abort(self) -> None:
-        """Close the connection at once."""
+        """Close the connection at once: what it has not been sent yet is lost."""
+        self._queue.clear()
+        self._end()
         self._transport.abortConnection()
+
+    def _end(self) -> None:
+        """Take nothing more of the client, and close once what waits for it is out: the one way to the end.
+
+        Over TLS the client has to close as well; what it sends until then arrives, and nobody looks at it.
+        """
+        if self._ending is not None:
+            return
+        self._ending = self._serving.clock.callLater(ENDING, self._never_closes)
+        self._association.close()
+        self._following.clear()
+        if self._full is not None and self._full.active():
+            self._full.cancel()
+        self._full = None
+        self._transport.resumeProducing()  # to hear that the client closes
+        self._flush()
+
+    def _never_closes(self) -> None:
+        self._serving.counters["closed without goodbye"] += 1
+        self._transport.abortConnection()
+
+    def _leave(self) -> None:
+        """Everything is with the transport, which closes when it has sent it."""
+        self._lost = True
+        self._transport.unregisterProducer()  # no transport closes before its producer is gone
+        self._transport.loseConnection()
 
     # IPushProducer: the transport says when its peer reads too slowly
 
@@ -148,19 +202,25 @@ class CstaConnection(Protocol):
                 self._told_in = answer_namespace(incoming.namespace)
                 self._serve(incoming)
             case Unreadable():
-                log.info("unreadable request", peer=self._session.peer, why=incoming.why)
-                refusal = self._serving.dispatcher.refuse(incoming)
-                self._respond(incoming.invoke_id, refusal, incoming.namespace)
+                self._refuse(incoming)
             case Event():
                 self._serving.counters["events from clients"] += 1
             case _:  # an answer to a greeting: that it came is all there is to know
                 pass
 
+    def _refuse(self, unreadable: Unreadable) -> None:
+        """Answer what cannot be read.  The log is told of the first alone: clients send what they like."""
+        if self._is_too_much(unreadable):
+            return
+        if not self._unreadable:
+            log.info("unreadable request", peer=self._session.peer, why=unreadable.why)
+        self._unreadable = True
+        self._serving.counters["unreadable requests"] += 1
+        refusal = self._serving.dispatcher.refuse(unreadable)
+        self._respond(unreadable.invoke_id, refusal, unreadable.namespace)
+
     def _serve(self, request: Request) -> None:
-        why_not = self._too_much()
-        if why_not is not None:
-            self._serving.counters[why_not.value_name] += 1
-            self._respond(request.invoke_id, error_code(why_not), request.namespace)
+        if self._is_too_much(request):
             return
         self._serving_now += 1
         self._serving.in_hand.count += 1
@@ -168,29 +228,44 @@ class CstaConnection(Protocol):
         answered = Deferred.fromCoroutine(work)
         answered.addCallback(self._answer, request)
         answered.addErrback(self._crashed)
+        answered.addBoth(self._done)
+
+    def _is_too_much(self, request: Request | Unreadable) -> bool:
+        """Whether another request of this client is not served now; it is told so."""
+        why_not = self._too_much()
+        if why_not is not None:
+            self._serving.counters[why_not.value_name] += 1
+            self._respond(request.invoke_id, error_code(why_not), request.namespace)
+        return why_not is not None
 
     def _too_much(self) -> Reason | None:
         """Why another request of this client is not served now."""
         if self._serving.in_hand.ending is not None:
             return Reason.RESOURCE_OUT_OF_SERVICE
-        if self._serving_now >= self._serving.limits.requests_in_hand:
+        waiting = max(0, len(self._following) - 1)  # behind the one that is being told
+        if self._serving_now + waiting >= self._serving.limits.requests_in_hand:
             return Reason.OUTSTANDING_REQUEST_LIMIT_EXCEEDED
         return None if self._rate.allows() else Reason.PERFORMANCE_LIMIT_EXCEEDED
 
-    def _answer(self, response: object, request: Request) -> None:
+    def _answer(self, answer: object, request: Request) -> None:
+        if isinstance(answer, Reply):
+            self._respond(request.invoke_id, answer.response, request.namespace)
+            self._follow_with(answer.followed_by, request.namespace)
+        else:
+            self._respond(request.invoke_id, answer, request.namespace)
+
+    def _done(self, _result: object) -> None:
+        """A request is over, however it went: it makes room for another, and keeps nobody from stopping."""
         self._serving_now -= 1
-        reply = response if isinstance(response, Reply) else Reply(response, ())
-        try:
-            self._respond(request.invoke_id, reply.response, request.namespace)
-            for message in reply.followed_by:
-                self._tell(message, request.namespace)
-        finally:
-            self._serving.in_hand.answered()
+        self._serving.in_hand.answered()
 
     def _crashed(self, failure: Failure) -> None:
+        self._fails(failure.value)
+
+    def _fails(self, error: BaseException | None) -> None:
         """An answer that could not be encoded or written: a bug, and this connection's alone."""
-        log.error("answer failed", peer=self._session.peer, exc_info=failure.value)
-        self._transport.loseConnection()
+        log.error("answer failed", peer=self._session.peer, exc_info=error)
+        self._end()
 
     # What leaves
 
@@ -200,7 +275,7 @@ class CstaConnection(Protocol):
             self._gather()
 
     def _send_event(self, message: object, namespace: str) -> None:
-        if self._lost:
+        if self._is_over:
             return
         if self._full is not None:
             self._dropped += 1
@@ -214,7 +289,7 @@ class CstaConnection(Protocol):
 
     def _ask(self, message: object, namespace: str) -> None:
         """Send a request of the gateway's own; that it is answered is all there is to know."""
-        if self._lost:
+        if self._is_over:
             return
         try:
             self._association.request(message, answer_namespace(namespace))
@@ -224,15 +299,40 @@ class CstaConnection(Protocol):
         self._gather()
 
     def _tell(self, message: object, namespace: str) -> None:
-        if not self._lost:
+        if not self._is_over:
             self._association.tell(message, answer_namespace(namespace))
             self._gather()
+
+    def _follow_with(self, messages: Iterator[object], namespace: str) -> None:
+        if self._is_over:
+            return
+        self._following.append((messages, namespace))
+        if len(self._following) == 1:
+            self._follow()
+
+    def _follow(self) -> None:
+        """Send the next message of what follows an answer, if there is any."""
+        try:
+            while self._following:
+                messages, namespace = self._following[0]
+                message = next(messages, None)
+                if message is not None:
+                    self._tell(message, namespace)
+                    return
+                self._following.popleft()
+        except Exception as error:  # noqa: BLE001 - a bug, and this connection's alone
+            self._fails(error)
+
+    @property
+    def _is_over(self) -> bool:
+        """Whether the client is told nothing more; what it has asked is still answered, while that can be."""
+        return self._lost or self._ending is not None
 
     def _gather(self) -> None:
         for frame in self._association.outgoing():
             self._queue.append(frame)
             self._queued += len(frame)
-        if self._queued > self._serving.limits.send_queue and self._full is None:
+        if self._queued > self._serving.limits.send_queue and self._full is None and self._ending is None:
             self._is_full()
         if not self._reading:
             self._flush_soon()
@@ -249,20 +349,29 @@ class CstaConnection(Protocol):
     def _too_late(self) -> None:
         log.warning("client does not read, closing", peer=self._session.peer, dropped=self._dropped)
         self._serving.counters["closed for not reading"] += 1
-        self._lost = True
-        self._queue.clear()
-        self._transport.abortConnection()
+        self.abort()
 
     def _reads_again(self) -> None:
-        """Everything is out: read from the client again, and tell it what it has missed."""
+        """Everything is out: serve the client again, and tell it what it has missed."""
         assert self._full is not None
         log.info("client reads again", peer=self._session.peer, dropped=self._dropped)
         self._full.cancel()
         self._full = None
-        self._transport.resumeProducing()
+        if not self._resting:
+            self._resting = True
+            self._serving.clock.callLater(0, self._take_rest)
         if self._dropped:
             self._dropped = 0
             self._ask(SystemStatus(system_status=SystemStatusValue.MESSAGES_LOST), self._told_in)
+
+    def _take_rest(self) -> None:
+        """Serve what arrived meanwhile, and only then read more: so what waits is bounded."""
+        self._resting = False
+        if self._is_over:
+            return
+        self._take(b"")
+        if self._full is None and not self._resting and not self._is_over:
+            self._transport.resumeProducing()
 
     def _flush_soon(self) -> None:
         if not self._flushing:
@@ -280,12 +389,14 @@ class CstaConnection(Protocol):
             self._write(1 if alone else WRITE)
             if alone:
                 self._keep_apart()
-        if self._queue or self._paused or self._lost:
+        if self._queue or self._lost:
             return
-        if self._closing:
-            self._transport.loseConnection()
-        elif self._full is not None:
-            self._reads_again()
+        if self._ending is not None:
+            self._leave()
+        elif not self._paused:
+            if self._full is not None:
+                self._reads_again()
+            self._follow()
 
     def _keep_apart(self) -> None:
         """Write nothing more until Twisted has sent what is written.

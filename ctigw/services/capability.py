@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import count
 from typing import Any
+from xml.sax.saxutils import escape
 
 from ctigw.csta import capability as csta
 from ctigw.csta import caps
+from ctigw.csta.frame import MAX_SENT
 from ctigw.services import access
 from ctigw.services.dispatcher import Dispatcher, Handler, Reply
 from ctigw.services.monitors import told
@@ -16,8 +18,10 @@ from ctigw.services.session import Session
 from ctigw.switch.driver import Category, Kind, Line
 from ctigw.switch.switch import Switch
 
-# Devices in one SwitchingFunctionDevices: the longest device ids leave it within a frame.
-SEGMENT = 100
+# Bytes of the devices in one SwitchingFunctionDevices; what is round them fits into the rest of a frame.
+SEGMENT = MAX_SENT - 512
+# Bytes of one device without its id: the tags, and the longest of the categories.
+DEVICE = 96
 _PLAIN = caps.Caps()
 _STATUS = (
     caps.StatusCaps.SYSTEM_STATUS_ENABLED
@@ -213,19 +217,10 @@ def capability(dispatcher: Dispatcher, switch: Switch) -> dict[type, Handler]:
         session: Session, request: csta.GetSwitchingFunctionDevices, _namespace: str
     ) -> Reply:
         reference = str(next(references))
-        devices = list(_devices(switch, session, request))
-        parts = [devices[start : start + SEGMENT] for start in range(0, len(devices), SEGMENT)] or [[]]
+        devices = _devices(switch, session, request)
         return Reply(
             csta.GetSwitchingFunctionDevicesResponse(service_cross_ref_id=reference),
-            tuple(
-                csta.SwitchingFunctionDevices(
-                    service_cross_ref_id=reference,
-                    segment_id=number,
-                    last_segment=number == len(parts),
-                    device_list=tuple(part),
-                )
-                for number, part in enumerate(parts, start=1)
-            ),
+            _segments(reference, devices),
         )
 
     async def get_logical_device_information(
@@ -289,15 +284,50 @@ def _category(line: Line) -> csta.DeviceCategory:
 def _devices(
     switch: Switch, session: Session, request: csta.GetSwitchingFunctionDevices
 ) -> Iterator[csta.DeviceListDevice]:
-    """The devices asked for: one, those of a category, or all; only such as the session may know of."""
+    """The devices asked for: one, those of a category, or all; only such as the session may know of.
+
+    Raises `Refused` at once; the devices are gathered when they are wanted.
+    """
     rights = access.admitted(session)
     wanted = None
     if request.requested_device_id is not None:
         wanted = Naming(switch).known(session, request.requested_device_id).number
-    for number, line in switch.picture.lines.items():
-        listed = wanted in (None, number) and _asked_for(line, request.requested_device_category)
-        if listed and (line.category is not Category.STATION or rights.monitor(number)):
-            yield csta.DeviceListDevice(device_id=session.show(number), device_category=_category(line))
+
+    def gathered() -> Iterator[csta.DeviceListDevice]:
+        for number, line in tuple(switch.picture.lines.items()):
+            listed = wanted in (None, number) and _asked_for(line, request.requested_device_category)
+            if listed and (line.category is not Category.STATION or rights.monitor(number)):
+                yield csta.DeviceListDevice(device_id=session.show(number), device_category=_category(line))
+
+    return gathered()
+
+
+def _segments(
+    reference: str, devices: Iterator[csta.DeviceListDevice]
+) -> Iterator[csta.SwitchingFunctionDevices]:
+    """``devices`` in as many messages as they need."""
+    part: list[csta.DeviceListDevice] = []
+    number, size = 1, 0
+
+    def segment(*, last: bool) -> csta.SwitchingFunctionDevices:
+        return csta.SwitchingFunctionDevices(
+            service_cross_ref_id=reference, segment_id=number, last_segment=last, device_list=tuple(part)
+        )
+
+    for device in devices:
+        more = _size(device)
+        if part and size + more > SEGMENT:
+            yield segment(last=False)
+            part, number, size = [], number + 1, 0
+        part.append(device)
+        size += more
+    yield segment(last=True)
+
+
+def _size(device: csta.DeviceListDevice) -> int:
+    """At most so many bytes in a list of devices."""
+    text = escape(device.device_id or "").encode("ascii", "xmlcharrefreplace")
+    return DEVICE + len(text)
 
 
 def _asked_for(line: Line, category: csta.ReqDeviceCategory | None) -> bool:

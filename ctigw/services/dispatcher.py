@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -24,10 +24,13 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A response that requests of the gateway's own follow, on the same connection."""
+    """A response that requests of the gateway's own follow, on the same connection.
+
+    They are made one by one, when the client has taken those before.
+    """
 
     response: object
-    followed_by: tuple[object, ...]
+    followed_by: Iterator[object]
 
 
 class Dispatcher:
@@ -74,7 +77,10 @@ class Dispatcher:
             return self._refusal(Reason.SERVICE_NOT_SUPPORTED)
         rights = session.rights
         answer = await self._served(handler, session, request, namespace)
-        self._record(session, rights, request, answer)
+        try:
+            self._record(session, rights, request, answer)
+        except Exception:  # the request is served, and that must be told
+            log.exception("request not recorded", service=type(request).__name__, peer=session.peer)
         return answer
 
     async def _served(self, handler: Handler, session: Session, request: object, namespace: str) -> object:

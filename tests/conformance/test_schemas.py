@@ -176,3 +176,42 @@ def test_every_message_that_can_be_written_is_declared() -> None:
         if element.tag == "{http://www.w3.org/2001/XMLSchema}element"
     }
     assert declared == written | {"CSTAErrorCode"}
+
+
+MAKE_CALL = "<MakeCall><callingDevice>2001</callingDevice>{}</MakeCall>"
+CALLED = "<calledDirectoryNumber>2002</calledDirectoryNumber>"
+LOGIN = (
+    "<StartApplicationSession><applicationInfo><applicationID>x</applicationID>{}</applicationInfo>"
+    "<requestedProtocolVersions><protocolVersion>1</protocolVersion></requestedProtocolVersions>"
+    "<requestedSessionDuration>{}</requestedSessionDuration></StartApplicationSession>"
+)
+
+
+@pytest.mark.parametrize(
+    ("xml", "why"),
+    [
+        (
+            MAKE_CALL.format(CALLED + "<autoOriginate>4711</autoOriginate>"),
+            "SCHEMAV_CVC_ENUMERATION_VALID: Element '{ed3}autoOriginate'",
+        ),
+        (
+            MAKE_CALL.format("<strange>4711</strange>" + CALLED),
+            (
+                "SCHEMAV_ELEMENT_CONTENT: Element '{ed3}strange': This element is not expected. "
+                "Expected is ( {ed3}calledDirectoryNumber )."
+            ),
+        ),
+        (
+            MAKE_CALL.format(CALLED).replace("<MakeCall>", "<MakeCall pin='4711'>"),
+            "SCHEMAV_CVC_COMPLEX_TYPE_3_2_1: Element '{ed3}MakeCall', attribute 'pin'",
+        ),
+        (
+            MAKE_CALL.format(CALLED).replace("</M", "4711</M"),
+            "SCHEMAV_CVC_COMPLEX_TYPE_2_3: Element '{ed3}MakeCall'",
+        ),
+        (LOGIN.format("", "4711!"), "SCHEMAV_CVC_DATATYPE_VALID_1_2_1 in StartApplicationSession"),
+        (LOGIN.format("<secret>4711</secret>", "60"), "SCHEMAV_ELEMENT_CONTENT in StartApplicationSession"),
+    ],
+)
+def test_violations_are_told_without_their_values(xml: str, why: str) -> None:
+    assert validator()(xml.encode()) == why.replace("{ed3}", f"{{{ED3}}}")

@@ -7,15 +7,10 @@ import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import ExitStack
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from ctigw.csta.application_session import (
     ApplicationInfo,
@@ -68,6 +63,7 @@ from ctigw.csta.system import (
 from ctigw.csta.types import ED3, ConnectionID, CSTAErrorCode, LocalConnectionState, categories
 from ctigw.store.call_log import calls
 from ctigw.store.database import Database, url_in
+from tests.certificates import Authority, tls
 from tests.processes import LISTENER, PATIENCE, Client, Gateway, gateway
 
 OUT_OF_SERVICE = ("systemResourceAvailibility", "resourceOutOfService")
@@ -403,50 +399,30 @@ def test_who_never_reads_is_closed(tmp_path: Path) -> None:
 # Who clients are
 
 
-class Authority:
-    """Signs certificates, and keeps them in a folder as PEM files."""
-
-    def __init__(self, folder: Path, name: str) -> None:
-        self._folder, self._name = folder, name
-        self._key = ec.generate_private_key(ec.SECP256R1())
-        self.file = folder / f"{name}.pem"
-        self.file.write_bytes(self._sign(name, self._key, is_authority=True))
-
-    def issue(self, name: str) -> tuple[Path, Path]:
-        """A certificate of ``name`` and its key."""
-        key = ec.generate_private_key(ec.SECP256R1())
-        certificate, private = (self._folder / f"{name}.{end}" for end in ("pem", "key"))
-        certificate.write_bytes(self._sign(name, key))
-        plain = serialization.NoEncryption()
-        pem, pkcs8 = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
-        private.write_bytes(key.private_bytes(pem, pkcs8, plain))
-        return certificate, private
-
-    def _sign(self, name: str, key: ec.EllipticCurvePrivateKey, *, is_authority: bool = False) -> bytes:
-        now = datetime.now(UTC)
-        subject, issuer = (
-            x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, one)]) for one in (name, self._name)
-        )
-        return (
-            x509.CertificateBuilder()
-            .subject_name(subject)
-            .issuer_name(issuer)
-            .public_key(key.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - timedelta(hours=1))
-            .not_valid_after(now + timedelta(hours=1))
-            .add_extension(x509.BasicConstraints(ca=is_authority, path_length=None), critical=True)
-            .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
-            .sign(self._key, hashes.SHA256())
-            .public_bytes(serialization.Encoding.PEM)
-        )
-
-
-def tls(trusted: Authority, own: tuple[Path, Path] | None = None) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=trusted.file)
-    if own is not None:
-        context.load_cert_chain(*own)
-    return context
+def test_who_is_refused_over_tls_is_closed(tmp_path: Path) -> None:
+    ours = Authority(tmp_path, "ours")
+    certificate, key = ours.issue("localhost")
+    secure = LISTENER + f'tls_certificate = "{certificate}"\ntls_key = "{key}"\n'
+    config = secure + 'authentication = "address"\nnetworks = ["192.0.2.0/24"]\n' + secure
+    config += "[limits]\nconnections = 2\n"
+    with gateway(config, tmp_path) as running, ExitStack() as ending:
+        sockets = running.sockets()
+        for _ in range(5):
+            with pytest.raises((ssl.SSLError, ConnectionError)):
+                running.client(0, tls=tls(ours))
+            running.says("address not allowed, closing")
+        clients = [ending.enter_context(running.client(1, tls=tls(ours))) for _ in range(2)]
+        for _ in range(5):
+            with pytest.raises((ssl.SSLError, ConnectionError)):
+                running.client(1, tls=tls(ours))
+            running.says("too many connections, closing")
+        for client in clients:
+            assert isinstance(client.ask(RequestSystemStatus()), RequestSystemStatusResponse)
+        assert running.sockets() == sockets + len(clients)
+        assert running.terminate() == 0
+        assert [entry for entry in running.log if entry["level"] not in ("info", "warning")] == []
+        figures = next(entry for entry in reversed(running.log) if entry["event"] == "figures")
+        assert (figures["addresses refused"], figures["connections refused"]) == (5, 5)
 
 
 def test_certificates_say_who_clients_are(tmp_path: Path) -> None:

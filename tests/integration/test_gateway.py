@@ -181,10 +181,14 @@ def certificate(folder: Path) -> None:
 
 
 @pytest_twisted.ensureDeferred
-async def test_tls_is_a_word_in_the_endpoint(tmp_path: Path) -> None:
+async def test_clients_come_over_tls(tmp_path: Path) -> None:
     certificate(tmp_path)
-    endpoint = f"ssl:0:interface=127.0.0.1:privateKey={tmp_path}/key.pem:certKey={tmp_path}/trusted/cert.pem"
-    running = await start(Config(listeners=(Listener(endpoint=endpoint),)), tmp_path, reactor)
+    listener = replace(
+        ANYWHERE.listeners[0],
+        tls_certificate=f"{tmp_path}/trusted/cert.pem",
+        tls_key=f"{tmp_path}/key.pem",
+    )
+    running = await start(Config(listeners=(listener,)), tmp_path, reactor)
     try:
         at = f"tls:localhost:{running.addresses[0].port}"
         client = await connect(reactor, f"{at}:trustRoots={tmp_path}/trusted")

@@ -20,6 +20,26 @@ def test_any_chunking_gives_the_same_frames(sent: list[Frame], data: st.DataObje
     assert got == sent
 
 
+@given(st.lists(frames, max_size=8), st.data())
+def test_who_stops_half_way_gets_the_rest_later(sent: list[Frame], data: st.DataObject) -> None:
+    reader = FrameReader()
+    got: list[Frame] = []
+    for frame in sent:
+        arrived = reader.feed(frame.encode())
+        wanted = data.draw(st.integers(0, 3))
+        got += [frame for _, frame in zip(range(wanted), arrived, strict=False)]
+    assert [*got, *reader.feed(b"")] == sent
+    assert len(reader._buffer) == 0
+
+
+def test_a_stream_that_is_lost_stays_lost_and_is_not_kept() -> None:
+    reader = FrameReader()
+    for data in (b"GET / HTTP/1.1", Frame(1, b"<a/>").encode(), b"x" * 100_000):
+        with pytest.raises(FrameError, match="bad prefix b'GET / HTTP"):
+            list(reader.feed(data))
+        assert len(reader._buffer) == 0
+
+
 @given(st.lists(st.binary(max_size=64), max_size=8))
 def test_garbage_is_refused_or_waited_for_never_anything_else(chunks: list[bytes]) -> None:
     reader = FrameReader()

@@ -8,11 +8,12 @@ from twisted.internet.task import Clock
 from ctigw.app import gateway
 from ctigw.config import Config
 from ctigw.csta import caps
-from ctigw.csta.capability import GetCSTAFeaturesResponse
+from ctigw.csta.capability import DeviceCategory, DeviceListDevice, GetCSTAFeaturesResponse
+from ctigw.csta.frame import MAX_SENT, PREFIX
 from ctigw.csta.types import csta
 from ctigw.csta.validation import validator
 from ctigw.services import capability
-from ctigw.services.capability import event_lists, service_lists
+from ctigw.services.capability import _segments, event_lists, service_lists
 from ctigw.services.event_messages import SHAPES
 from ctigw.services.monitors import told
 from ctigw.switch.driver import AnyReport, Driver, Kind, Line
@@ -75,6 +76,19 @@ def test_every_service_and_event_is_told_of() -> None:
     assert gate.dispatcher.services - of_services == sessions
     assert of_services - gate.dispatcher.services == {"SwitchingFunctionDevices", "SystemStatus"}
     assert {b"makeCall", b"callCleared", b"systemStatus", b"switchingFunctionDevices"} <= told_of
+
+
+def test_no_segment_of_a_list_of_devices_is_too_long() -> None:
+    category = max(DeviceCategory, key=lambda category: len(category.value))
+    ids = ["2001", "é" * 30, "&" * 30, "x" * 250, "<>" * 40, "\U0001f4de" * 20]
+    devices = [DeviceListDevice(device_id=one, device_category=category) for one in ids * 400]
+    parts = list(_segments("9" * 12, iter(devices)))
+    assert [device for part in parts for device in part.device_list] == devices
+    assert [part.segment_id for part in parts] == list(range(1, len(parts) + 1))
+    assert [part.last_segment for part in parts] == [False] * (len(parts) - 1) + [True]
+    sizes = [len(csta.encode(part)) + PREFIX for part in parts]
+    assert max(sizes) <= MAX_SENT
+    assert min(sizes[:-1]) > MAX_SENT * 2 / 3
 
 
 def test_a_list_without_members_is_left_out() -> None:

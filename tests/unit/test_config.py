@@ -7,6 +7,7 @@ import pytest
 from ctigw.config import Config, ConfigError, Listener, load, parse
 
 TLS = "tls_certificate = 'c.pem'\ntls_key = 'k.pem'"
+ADDRESS = "authentication = 'address'\nnetworks = ['192.0.2.0/24', '::1']"
 CLIENT_CA = "tls_client_ca = 'ca.pem'"
 
 
@@ -44,6 +45,7 @@ def test_what_is_set_is_set() -> None:
         ("[[listeners]]\nport = 1", "listeners[0]: Object contains unknown field `port`"),
         ("[limits]\nsend_queue = 'much'", "limits.send_queue: Expected `int`, got `str`"),
         ("[limits]\nmonitors_per_device = 0", "limits.monitors_per_device: Expected `int` >= 1"),
+        ("[limits]\nlogin_seconds = -1.0", "limits.login_seconds: Expected `float` >= 0.0"),
         ("[limits]\ncommand_seconds = 0.0", "limits.command_seconds: Expected `float` > 0.0"),
         ("[[listeners]]\nmax_frame = 100", "listeners[0].max_frame: Expected `int` >= 1024"),
         ("[[listeners]]\nmax_frame = 65536", "listeners[0].max_frame: Expected `int` <= 65535"),
@@ -55,6 +57,13 @@ def test_what_is_set_is_set() -> None:
             "[[listeners]]\nauthentication = 'address'\nnetworks = ['10.0.0.0/99']",
             "listeners[0].networks: '10.0.0.0/99' does not appear to be",
         ),
+        *(
+            (
+                f"[[listeners]]\nendpoint = '{endpoint}'\n{ADDRESS}",
+                'listeners[0].authentication: "address" cannot be told on a Unix socket',
+            )
+            for endpoint in ("unix:/run/ctigw", "systemd:domain=UNIX:index=0")
+        ),
         ("[[listeners]]\nnetworks = ['10.0.0.1/8']", "listeners[0].networks: 10.0.0.1/8 has host bits set"),
         ("application = [{ name = '' }]", "application[0].name: Expected `str` of length >= 1"),
         ("application = [{ name = 'a', monitor = ['2*1'] }]", "application[0]: "),
@@ -65,8 +74,12 @@ def test_what_is_set_is_set() -> None:
         ("[[listeners]]\ntls_certificate = 'c.pem'", "listeners[0].tls_certificate: needs tls_key as well"),
         ("[[listeners]]\ntls_key = 'k.pem'", "listeners[0].tls_certificate: needs tls_key as well"),
         (
-            f"[[listeners]]\nendpoint = 'ssl:1:interface=127.0.0.1'\n{TLS}",
+            f"[[listeners]]\nendpoint = 'unix:/run/ctigw'\n{TLS}",
             'listeners[0].tls_certificate: needs a "tcp:" endpoint',
+        ),
+        (
+            "[[listeners]]\nendpoint = 'ssl:4722:interface=127.0.0.1:privateKey=k.pem:certKey=c.pem'",
+            'listeners[0].endpoint: for TLS, set tls_certificate and tls_key on a "tcp:" endpoint',
         ),
         ("[[listeners]]\nauthentication = 'certificate'", 'listeners[0].authentication: "certificate" needs'),
         (
@@ -108,7 +121,6 @@ def test_what_belongs_together_can_be_used(text: str) -> None:
         ("tcp:4721:interface=127.1.2.3:backlog=50", True),
         ("tcp:4721:interface=localhost", True),
         (r"tcp6:4721:interface=\:\:1", True),
-        ("ssl:4722:interface=127.0.0.1:privateKey=key.pem", True),
         ("unix:/run/ctigw", True),
         ("tcp:4721", False),
         ("tcp:4721:interface=0.0.0.0", False),
@@ -127,8 +139,9 @@ def test_open_to_everybody_must_be_said(endpoint: str, safe: bool) -> None:
         with pytest.raises(ConfigError, match="open_to_everybody"):
             parse(text)
     assert parse(text + "open_to_everybody = true").listeners[0].open_to_everybody
-    allowed = parse(text + "authentication = 'address'\nnetworks = ['192.0.2.0/24', '::1']")
-    assert allowed.listeners[0].networks == ("192.0.2.0/24", "::1")
+    if not endpoint.startswith("unix:"):
+        allowed = parse(text + ADDRESS)
+        assert allowed.listeners[0].networks == ("192.0.2.0/24", "::1")
 
 
 def test_a_file_is_read_as_utf_8(tmp_path: Path) -> None:

@@ -152,6 +152,8 @@ def test_rubbish_closes_the_connection() -> None:
     bench.ask(STOP)
     bench.client.dataReceived(b"220 smtp.example.com\r\n")
     assert bench.transport.disconnecting
+    bench.client.dataReceived(b"500 unknown command\r\n")  # over TLS more may come
+    assert len(bench.client._association._reader._buffer) == 0
     bench.client.connectionLost(Failure(ConnectionDone()))
     assert str(bench.errors()[0]).startswith("bad prefix b'220 smtp")
     assert not bench.client.closing

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -15,14 +15,23 @@ from twisted.internet.testing import StringTransport
 from ctigw.app import Gateway, gateway
 from ctigw.config import Config, Limits, Listener
 from ctigw.csta.association import SERVER_IDS
-from ctigw.csta.frame import Frame, FrameReader
-from ctigw.csta.system import RequestSystemStatus, SystemStatusValue
+from ctigw.csta.capability import SwitchingFunctionDevices
+from ctigw.csta.frame import MAX_SENT, Frame, FrameReader
+from ctigw.csta.system import (
+    RequestSystemStatus,
+    RequestSystemStatusResponse,
+    SystemStatus,
+    SystemStatusValue,
+)
 from ctigw.csta.types import csta
 from ctigw.net.csta_connection import CstaConnection
 from ctigw.net.csta_server import GOODBYE, CstaFactory
+from ctigw.services.dispatcher import Reply
+from simulators.behaviours import PhoneSettings
 from simulators.pbx import Pbx
 
 STATUS = "<RequestSystemStatus/>"
+DEVICES = "<GetSwitchingFunctionDevices/>"
 MAKE_CALL = (
     "<MakeCall><callingDevice>{}</callingDevice><calledDirectoryNumber>{}</calledDirectoryNumber></MakeCall>"
 )
@@ -36,10 +45,11 @@ MONITOR = "<MonitorStart><monitorObject><deviceObject>{}</deviceObject></monitor
 class Bench:
     """One gateway with one listener."""
 
-    def __init__(self, listener: Listener | None = None, **limits: Any) -> None:
+    def __init__(self, listener: Listener | None = None, lines: int | None = None, **limits: Any) -> None:
         self.clock = Clock()
         config = Config(listeners=(listener or Listener(),), limits=Limits(**limits))
-        self.gateway: Gateway = gateway(config, Pbx(self.clock), self.clock)
+        phones = None if lines is None else [PhoneSettings(str(10_000 + line)) for line in range(lines)]
+        self.gateway: Gateway = gateway(config, Pbx(self.clock, phones), self.clock)
         self.factory: CstaFactory = self.gateway.factory(config.listeners[0])
 
     def client(self) -> Client:
@@ -275,8 +285,92 @@ def test_what_a_slow_client_asked_for_is_answered_all_the_same() -> None:
     client.send(*[STATUS] * 5)
     assert client.writes == []
     client.connection.resumeProducing()
-    bench.turn()
+    bench.turn(10)
     assert client.names() == ["RequestSystemStatusResponse"] * 5  # nothing was lost
+
+
+def test_what_a_client_asks_for_while_it_does_not_read_waits() -> None:
+    bench = Bench(send_queue=100)
+    client = bench.client()
+    client.connection.pauseProducing()
+    client.send(*[STATUS] * 5)
+    for number in range(6, 9):
+        client.send(STATUS, first_id=number)  # what TLS had in hand, say
+    assert bench.gateway.counters["requests"] == 1
+    client.connection.resumeProducing()
+    assert client.transport.producerState == "paused"
+    bench.turn()
+    assert [frame.invoke_id for frame in client.frames()] == list(range(1, 9))
+    assert client.transport.producerState == "producing"
+    client.connection.close()
+    client.lose()
+    assert [call for call in bench.clock.getDelayedCalls() if call.active()] == []
+
+
+def test_long_lists_come_one_by_one_and_wait_for_the_client() -> None:
+    bench = Bench(lines=1000)
+    client = bench.client()
+    client.connection.pauseProducing()
+    client.send(*[DEVICES] * 20, STATUS)
+    bench.turn()
+    assert client.connection._queued < MAX_SENT * 2
+    client.connection.resumeProducing()
+    bench.turn()
+    assert client.names().count("RequestSystemStatusResponse") == 1
+    told = [csta.decode(frame.body).message for frame in client.frames()]
+    told = [message for message in told if isinstance(message, SwitchingFunctionDevices)]
+    for reference in range(1, 21):  # each whole, and none before the one before it is out
+        devices: list[str | None] = []
+        for number in range(1, 100):
+            message = told.pop(0)
+            assert (message.service_cross_ref_id, message.segment_id) == (str(reference), number)
+            devices += [device.device_id for device in message.device_list]
+            if message.last_segment:
+                break
+        assert devices == list(bench.gateway.switch.picture.lines)
+    assert told == []
+
+
+def test_lists_that_wait_are_bounded_as_requests_are() -> None:
+    bench = Bench(lines=1000, requests_in_hand=2)
+    client = bench.client()
+    client.send(*[DEVICES] * 5)
+    bench.turn(30)
+    refused = [frame.invoke_id for frame in client.frames() if b"outstandingReqLimitExceeded" in frame.body]
+    assert refused == [4, 5]
+
+
+def test_the_longest_device_ids_fit_into_frames() -> None:
+    domain = "d" * 250
+    bench = Bench(Listener(device_id_form="sip", device_id_domain=domain), lines=300)
+    client = bench.client()
+    client.send(DEVICES)
+    bench.turn(20)
+    assert sum(frame.body.count(domain.encode()) for frame in client.frames()) == 301
+    assert client.names()[-1] == "SwitchingFunctionDevices"
+    assert not client.transport.disconnecting
+
+
+def test_a_list_that_fails_costs_its_connection_alone() -> None:
+    bench = Bench()
+
+    def broken() -> Iterator[object]:
+        yield SystemStatus(system_status=SystemStatusValue.NORMAL)
+        raise ZeroDivisionError
+
+    async def serve(*_: object) -> object:
+        return Reply(RequestSystemStatusResponse(system_status=SystemStatusValue.NORMAL), broken())
+
+    bench.gateway.dispatcher.serve_with({RequestSystemStatus: serve})
+    client, other = bench.client(), bench.client()
+    with structlog.testing.capture_logs() as logged:
+        client.send(STATUS)
+        bench.turn()
+    assert client.names() == ["RequestSystemStatusResponse", "SystemStatus"]
+    assert client.transport.disconnecting
+    assert [entry["event"] for entry in logged] == ["answer failed"]
+    other.send(MONITOR.format(2001))
+    assert other.names() == ["MonitorStartResponse"]
 
 
 def test_a_client_that_asks_too_fast_is_refused() -> None:
@@ -289,6 +383,19 @@ def test_a_client_that_asks_too_fast_is_refused() -> None:
     refusal = b"<performanceManagement>performanceLimitExceeded"
     assert [frame.invoke_id for frame in client.frames() if refusal in frame.body] == [4, 5, 7]
     assert bench.gateway.counters["performanceLimitExceeded"] == 3
+
+
+def test_what_cannot_be_read_counts_as_a_request_and_is_logged_once() -> None:
+    bench = Bench(requests_per_second=3)
+    client = bench.client()
+    with structlog.testing.capture_logs() as logged:
+        client.send("x", STATUS, "<MakeCall/>", "x", STATUS)
+    bench.turn()
+    values = [b"generic", b"systemStatus", b"invalidParameterValue", *[b"performanceLimitExceeded"] * 2]
+    assert [value in frame.body for value, frame in zip(values, client.frames(), strict=True)] == [True] * 5
+    assert [entry["event"] for entry in logged] == ["unreadable request"]
+    assert bench.gateway.counters["unreadable requests"] == 2
+    assert bench.gateway.counters["performanceLimitExceeded"] == 2
 
 
 def test_a_client_that_reads_again_gets_what_waited() -> None:
@@ -451,8 +558,10 @@ def test_requests_in_hand_are_answered_at_the_end_and_no_more_are_taken() -> Non
     client, other = bench.client(), bench.client()
     client.send(MAKE_CALL.format(2012, 2001))  # which takes three seconds
     finished = finishing(bench)
-    other.send(STATUS)
-    assert b"<systemResourceAvailibility>resourceOutOfService<" in other.frames()[0].body
+    other.send(STATUS, "x")
+    bench.turn()
+    out_of_service = b"<systemResourceAvailibility>resourceOutOfService<"
+    assert [out_of_service in frame.body for frame in other.frames()] == [True, True]
     bench.clock.advance(2)
     assert (client.names(), finished.called) == ([], False)
     bench.clock.advance(1)
@@ -479,6 +588,22 @@ def test_the_end_waits_as_long_as_a_command_may_take_and_no_longer() -> None:
     assert not finished.called
     bench.clock.advance(0.1)
     assert finished.called
+
+
+def test_a_bug_while_serving_keeps_nobody_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Bench(requests_in_hand=1)
+
+    async def broken(*_: object) -> object:
+        raise ZeroDivisionError
+
+    client = bench.client()
+    with monkeypatch.context() as patched, structlog.testing.capture_logs() as logged:
+        patched.setattr(bench.gateway.dispatcher, "serve", broken)
+        client.send(STATUS)
+    assert [entry["event"] for entry in logged] == ["answer failed"]
+    assert client.transport.disconnecting
+    assert client.connection._serving_now == 0
+    assert finishing(bench).called
 
 
 def test_who_is_gone_keeps_nobody_waiting_for_its_answer() -> None:
@@ -511,3 +636,39 @@ def test_requests_may_be_judged_by_the_schema(setting: Any, answers: list[str], 
         )
     assert client.names() == answers
     assert [e["event"] for e in logged if e["log_level"] == "warning"] == ["request is not valid"] * warned
+
+
+LOGIN = (
+    "<StartApplicationSession><applicationInfo><applicationID>x</applicationID><applicationSpecificInfo>"
+    "<user>alice</user>{}</applicationSpecificInfo></applicationInfo><requestedProtocolVersions>"
+    "<protocolVersion>1</protocolVersion></requestedProtocolVersions>{}</StartApplicationSession>"
+)
+HOUR = "<requestedSessionDuration>3600</requestedSessionDuration>"
+
+
+@pytest.mark.parametrize(
+    "login",
+    [
+        LOGIN.format("<password>se&cret;99</password>", HOUR),
+        LOGIN.format("<password>cret&se</password>", HOUR),
+        LOGIN.format("<password>a<cret</password>", HOUR),
+        LOGIN.format(
+            "<password>cret</password>", "<requestedSessionDuration>cret</requestedSessionDuration>"
+        ),
+        LOGIN.format(
+            "<password>cret</password>", f"{HOUR}<requestedSessionDuration>cret</requestedSessionDuration>"
+        ),
+        LOGIN.format("<password>cret</password>", f"{HOUR}<secret>cret</secret>"),
+        LOGIN.format("<password>cret</password>", HOUR).replace("<user>", "secret<user>"),
+        LOGIN.format("<password>cret</password>", HOUR).replace(
+            "<applicationInfo>", "<applicationInfo secret='cret'>"
+        ),
+    ],
+)
+@pytest.mark.parametrize("setting", ["off", "log", "reject"])
+def test_no_password_is_logged(setting: Any, login: str) -> None:
+    bench = Bench(Listener(validate=setting))
+    with structlog.testing.capture_logs() as logged:
+        bench.client().send(login)
+    assert setting == "off" or logged
+    assert "cret" not in str(logged)

@@ -65,6 +65,20 @@ def test_a_crash_is_logged_and_answered() -> None:
     assert [(e["log_level"], e["service"], e["peer"]) for e in logged] == [("error", "MonitorStop", "peer")]
 
 
+def test_a_request_that_cannot_be_recorded_is_answered_all_the_same() -> None:
+    def record(*_: object) -> None:
+        raise ZeroDivisionError
+
+    async def serve(*_: object) -> object:
+        return MonitorStopResponse()
+
+    dispatcher = Dispatcher(record)
+    dispatcher.serve_with({MonitorStop: serve})
+    with structlog.testing.capture_logs() as logged:
+        assert answer_of(dispatcher, STOP) == MonitorStopResponse()
+    assert [(e["event"], e["service"]) for e in logged] == [("request not recorded", "MonitorStop")]
+
+
 @pytest.mark.parametrize(
     ("name", "unknown", "value"),
     [
