@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import importlib
 import os
 from collections import Counter
@@ -49,6 +50,7 @@ from ctigw.store.line_features import LineMemory
 from ctigw.switch.driver import Driver, Memory
 from ctigw.switch.switch import Switch
 
+LOCK = "gateway.lock"
 NOTHING_KEPT = Keeping()
 log = structlog.get_logger(__name__)
 
@@ -207,6 +209,8 @@ async def start(
     Raises `ConfigError`, naming the key that is to blame; nothing stays open then.
     """
     async with AsyncExitStack() as ending:
+        if not config.store.url:
+            ending.enter_context(_alone_in(data))
         database = _database(config, data)
         ending.callback(database.close)
         if prepare is not None:
@@ -264,10 +268,23 @@ def _blaming(key: str, *also: type[Exception]) -> Iterator[None]:
         raise ConfigError(with_key(" ".join(str(error).split()), key)) from None
 
 
+@contextlib.contextmanager
+def _alone_in(data: Path) -> Iterator[None]:
+    """The folder ``data``, for one gateway: what two of them set at their lines would be mixed in it."""
+    with _blaming("--data"):
+        data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock = (data / LOCK).open("w")
+    with lock:
+        try:
+            fcntl.flock(
+                lock, fcntl.LOCK_EX | fcntl.LOCK_NB
+            )  # of the process: it ends with it, however that ends
+        except BlockingIOError:
+            raise ConfigError(f"--data: another gateway uses {data}") from None
+        yield
+
+
 def _database(config: Config, data: Path) -> Database:
-    if not config.store.url:
-        with _blaming("--data"):
-            data.mkdir(parents=True, exist_ok=True, mode=0o700)
     with _blaming("store.url", DatabaseError):
         database = Database(config.store.url or url_in(data))
         database.open()

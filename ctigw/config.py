@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -15,6 +16,7 @@ from msgspec import Meta, Struct, field
 
 from ctigw.patterns import matcher
 
+LAST_PORT = 65_535
 Positive = Annotated[int, Meta(ge=1)]
 Seconds = Annotated[float, Meta(gt=0)]
 
@@ -154,19 +156,31 @@ def parse(text: str, name: str = "configuration") -> Config:
         config = msgspec.toml.decode(text, type=Config)
     except msgspec.DecodeError as error:
         raise ConfigError(f"{name}: {with_key(str(error))}") from None
-    known = {application.name for application in config.application}
-    for index, listener in enumerate(config.listeners):
-        why = _unsafe(listener) or _unusable(listener, known)
-        if why:
-            raise ConfigError(f"{name}: listeners[{index}].{why}")
+    for fault in _faults(config):
+        raise ConfigError(f"{name}: {fault}")
+    return config
+
+
+def _faults(config: Config) -> Iterator[str]:
+    """What makes no sense although each value by itself does: the key, and why."""
+    if not config.listeners:
+        yield "listeners: at least one is needed"
+    if config.limits.session_shortest > config.limits.session_longest:
+        yield "limits.session_shortest: is longer than session_longest"
+    names = [application.name for application in config.application]
     for index, application in enumerate(config.application):
+        if application.name in names[:index]:
+            yield f"application[{index}].name: {application.name!r} is there twice"
         try:
             matcher((*application.monitor, *application.control))
         except ValueError as error:
-            raise ConfigError(f"{name}: application[{index}]: {error}") from None
-    if not config.listeners:
-        raise ConfigError(f"{name}: listeners: at least one is needed")
-    return config
+            yield f"application[{index}]: {error}"
+    endpoints = [listener.endpoint for listener in config.listeners]
+    for index, listener in enumerate(config.listeners):
+        for why in (*_unsafe(listener), *_unusable(listener, set(names))):
+            yield f"listeners[{index}].{why}"
+        if listener.endpoint in endpoints[:index] and _port(listener) != 0:
+            yield f"listeners[{index}].endpoint: another listener has it"
 
 
 def with_key(message: str, under: str = "") -> str:
@@ -176,43 +190,50 @@ def with_key(message: str, under: str = "") -> str:
     return ": ".join(part for part in (".".join(filter(None, (under, key))), why) if part)
 
 
-def _unsafe(listener: Listener) -> str | None:
+def _unsafe(listener: Listener) -> Iterator[str]:
     """Why a listener may not be opened as it is set."""
     for network in listener.networks:
         try:
             ipaddress.ip_network(network)
         except ValueError as error:
-            return f"networks: {error}"
+            yield f"networks: {error}"
+    if listener.networks and listener.authentication != "address":
+        yield 'networks: nobody looks at them; authentication = "address" does'
     if listener.authentication == "address" and not listener.networks:
-        return 'networks: authentication = "address" needs at least one'
+        yield 'networks: authentication = "address" needs at least one'
     if listener.authentication == "address" and _is_unix(listener):
-        return 'authentication: "address" cannot be told on a Unix socket, whose clients have none'
+        yield 'authentication: "address" cannot be told on a Unix socket, whose clients have none'
     if listener.authentication == "none" and not listener.open_to_everybody and not _is_loopback(listener):
-        return (
+        yield (
             'authentication: "none" on an address that is not loopback lets anybody control every line; '
             "say open_to_everybody = true if that is meant"
         )
-    return None
 
 
-def _unusable(listener: Listener, applications: set[str]) -> str | None:
+def _unusable(listener: Listener, applications: set[str]) -> Iterator[str]:
     """What a listener lacks of what its other settings need."""
     if listener.application and listener.application not in applications:
-        return f"application: no [[application]] is called {listener.application!r}"
+        yield f"application: no [[application]] is called {listener.application!r}"
     if listener.endpoint.startswith("ssl:"):
-        return 'endpoint: for TLS, set tls_certificate and tls_key on a "tcp:" endpoint instead of "ssl:"'
+        yield 'endpoint: for TLS, set tls_certificate and tls_key on a "tcp:" endpoint instead of "ssl:"'
+    if (_port(listener) or 0) > LAST_PORT:
+        yield f"endpoint: the port must be a number from 0 to {LAST_PORT}"
     tls = (listener.tls_certificate, listener.tls_key)
     if any(tls) and not all(tls):
-        return "tls_certificate: needs tls_key as well, and the other way round"
+        yield "tls_certificate: needs tls_key as well, and the other way round"
     if any(tls) and not listener.endpoint.startswith("tcp"):
-        return 'tls_certificate: needs a "tcp:" endpoint'
+        yield 'tls_certificate: needs a "tcp:" endpoint'
     if bool(listener.tls_client_ca) != (listener.authentication == "certificate") or (
         listener.tls_client_ca and not all(tls)
     ):
-        return (
+        yield (
             'authentication: "certificate" needs tls_certificate, tls_key and tls_client_ca, and only it does'
         )
-    return None
+
+
+def _port(listener: Listener) -> int | None:
+    found = re.match(r"tcp6?:(?:port=)?([0-9]{1,20})(?::|$)", listener.endpoint)
+    return int(found[1]) if found else None
 
 
 def _is_unix(listener: Listener) -> bool:

@@ -141,6 +141,8 @@ def behaviours_of(phones: Iterable[PhoneSettings]) -> dict[str, Behaviour]:
     for phone in phones:
         if phone.number in behaviours:
             raise ValueError(f"line {phone.number} is listed twice")
+        if phone.number in phone.forwarding.values():
+            raise ValueError(f"line {phone.number}: forwards to itself")
         try:
             behaviours[phone.number] = behaviour(phone.behaviour)
         except ValueError as error:

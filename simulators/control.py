@@ -208,12 +208,19 @@ class ControlFactory(Factory):
             client.transport.loseConnection()
 
 
-def listen(path: str, pbx: Pbx, reactor: IReactorUNIX) -> Callable[[], None]:
-    """Take commands for ``pbx`` at ``path``; gives what ends it.  Raises `ValueError`, in one line."""
+def check(path: str) -> None:
+    """Whether a socket may be at ``path``.  Raises `ValueError`, in one line."""
     if len(os.fsencode(path)) > LONGEST_PATH:
         raise ValueError(
             f"control: {path}: longer than the {LONGEST_PATH} bytes that a socket's name may have"
         )
+    if not Path(path).parent.is_dir():
+        raise ValueError(f"control: {path}: there is no such folder")
+
+
+def listen(path: str, pbx: Pbx, reactor: IReactorUNIX) -> Callable[[], None]:
+    """Take commands for ``pbx`` at ``path``; gives what ends it.  Raises `ValueError`, in one line."""
+    check(path)
     try:
         _make_way(Path(path))
     except OSError as error:
@@ -240,7 +247,6 @@ def listen(path: str, pbx: Pbx, reactor: IReactorUNIX) -> Callable[[], None]:
 
 def _make_way(path: Path) -> None:
     """Remove what an earlier simulator left behind, and nothing else."""
-    path.parent.stat()  # there is nothing to make way for where no file can be
     try:
         mode = path.lstat().st_mode
     except FileNotFoundError:

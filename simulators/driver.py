@@ -50,6 +50,8 @@ class SimulatedPbx(Pbx):
         )
         self._script = _script(settings.script)
         self._playing: Playing | None = None
+        if settings.control:
+            control.check(settings.control)
         self._control = settings.control
         self._end_control: Callable[[], None] | None = None
 

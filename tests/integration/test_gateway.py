@@ -310,11 +310,18 @@ async def test_where_it_listens_is_logged(tmp_path: Path, endpoint: str, at: str
     assert re.fullmatch(at.format(re.escape(str(tmp_path))), said[0])
 
 
+@pytest.mark.usefixtures("running")
+@pytest_twisted.ensureDeferred
+async def test_a_folder_is_one_gateways(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"^--data: another gateway uses "):
+        await start(Config(), tmp_path, reactor)
+
+
 @pytest_twisted.ensureDeferred
 async def test_a_taken_port_is_named_by_its_key(running: Running, tmp_path: Path) -> None:
     taken = Listener(endpoint=f"tcp:{running.addresses[0].port}:interface=127.0.0.1")
     with pytest.raises(ConfigError, match=r"^listeners\[0\].endpoint: .*Address already in use"):
-        await start(Config(listeners=(taken,)), tmp_path, reactor)
+        await start(Config(listeners=(taken,)), tmp_path / "other", reactor)
 
 
 @pytest_twisted.ensureDeferred

@@ -65,6 +65,18 @@ def test_what_is_set_is_set() -> None:
             for endpoint in ("unix:/run/ctigw", "systemd:domain=UNIX:index=0")
         ),
         ("[[listeners]]\nnetworks = ['10.0.0.1/8']", "listeners[0].networks: 10.0.0.1/8 has host bits set"),
+        ("[[listeners]]\nnetworks = ['10.0.0.0/8']", "listeners[0].networks: nobody looks at them"),
+        (
+            "[[listeners]]\nendpoint = 'tcp:65536:interface=127.0.0.1'",
+            "listeners[0].endpoint: the port must be",
+        ),
+        (
+            "[[listeners]]\nendpoint = 'tcp6:port=70000:interface=localhost'",
+            "listeners[0].endpoint: the port must",
+        ),
+        ("[[listeners]]\n[[listeners]]", "listeners[1].endpoint: another listener has it"),
+        ("[limits]\nsession_shortest = 9\nsession_longest = 8", "limits.session_shortest: is longer than"),
+        ("application = [{ name = 'a' }, { name = 'a' }]", "application[1].name: 'a' is there twice"),
         ("application = [{ name = '' }]", "application[0].name: Expected `str` of length >= 1"),
         ("application = [{ name = 'a', monitor = ['2*1'] }]", "application[0]: "),
         (
@@ -108,10 +120,11 @@ def test_what_is_wrong_is_named_by_file_and_key(text: str, why: str) -> None:
         f"[[listeners]]\n{TLS}\n{CLIENT_CA}\nauthentication = 'certificate'",
         f"[[listeners]]\nendpoint = 'tcp:1'\n{TLS}\n{CLIENT_CA}\nauthentication = 'certificate'",
         "[[listeners]]\napplication = 'wallboard'\n[[application]]\nname = 'wallboard'\nmonitor = ['20*']",
+        "[[listeners]]\nendpoint = 'tcp:0:interface=127.0.0.1'\n" * 2,
     ],
 )
 def test_what_belongs_together_can_be_used(text: str) -> None:
-    assert len(parse(text).listeners) == 1
+    assert parse(text).listeners
 
 
 @pytest.mark.parametrize(

@@ -227,7 +227,7 @@ def test_what_is_no_socket_is_left_alone(bench: Bench, path: Path, tmp_path: Pat
 
 def test_where_no_socket_can_be(bench: Bench, tmp_path: Path) -> None:
     nowhere = tmp_path / "no" / "sim.sock"
-    assert refused(nowhere, bench.pbx) == f"control: {nowhere}: No such file or directory"
+    assert refused(nowhere, bench.pbx) == f"control: {nowhere}: there is no such folder"
     long = tmp_path / ("x" * 107)
     assert refused(long, bench.pbx).startswith(f"control: {long}: longer than the 107 bytes")
 

@@ -59,6 +59,8 @@ def test_lines_and_times_of_ones_own() -> None:
         ({"lines": [{"number": "1", "mood": "good"}]}, r"unknown field `mood` - at `\$.lines\[0\]`"),
         ({"lines": [{"number": "1", "behaviour": "good"}]}, "line 1: no behaviour is called 'good'"),
         ({"lines": [{"number": "1"}, {"number": "1"}]}, "line 1 is listed twice"),
+        ({"lines": [{"number": "1", "forwarding": {"forwardBusy": "1"}}]}, "line 1: forwards to itself"),
+        ({"control": "/nowhere/sim.sock"}, "control: /nowhere/sim.sock: there is no such folder"),
         ({"limits": {"appearances": 0}}, r"Expected `int` >= 1 - at `\$.limits.appearances`"),
         ({"limits": {"tone": -1}}, r"Expected `float` >= 0.0 - at `\$.limits.tone`"),
         ({"script": "/no/such.toml"}, "script: /no/such.toml: No such file or directory"),
