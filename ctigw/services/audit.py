@@ -95,7 +95,7 @@ class Audit:
         self._put(
             Audited(
                 at=self._now(),
-                who=_who(session, rights, request),
+                who=_who(session, rights, request, outcome),
                 request=type(request).__name__,
                 outcome=outcome,
                 on_behalf_of=device,
@@ -146,10 +146,13 @@ def _name(request: StartApplicationSession) -> str:
     return name
 
 
-def _who(session: Session, rights: Rights | None, request: object) -> str:
-    """The name that the client has, or wants to have; without one, where it is."""
-    wanted = _name(request) if isinstance(request, StartApplicationSession) else ""
-    name = wanted or (rights.name if rights else "")
+def _who(session: Session, rights: Rights | None, request: object, outcome: str) -> str:
+    """The name that the client has, or wanted to have; without one, where it is."""
+    wanted = ""
+    if isinstance(request, StartApplicationSession):
+        wanted = _name(request)
+        rights = session.rights  # those that it has now
+    name = (outcome != OK and wanted) or (rights.name if rights else "")
     return name[:LONGEST] or f"[{session.peer}]"
 
 

@@ -30,7 +30,7 @@ from ctigw.csta.snapshot import SnapshotDevice
 from ctigw.csta.types import ConnectionID, error_code
 from ctigw.errors import Reason
 from ctigw.services.audit import AUDITED, COMMANDS, COUNTED, Audit, is_refusal
-from ctigw.services.session import EVERYTHING, Session
+from ctigw.services.session import EVERYTHING, Rights, Session
 from ctigw.store.audit import Audited
 from ctigw.xml import Elements
 from simulators.pbx import Pbx
@@ -114,6 +114,16 @@ def test_of_digits_only_their_number_is_kept() -> None:
     where = ConnectionID(call_id="1", device_id="2001")
     (entry,) = recorded(GenerateDigits(connection_to_send_digits=where, characters_to_send="4711#"), object())
     assert (entry.on_behalf_of, entry.target) == ("2001", "call 1 digits: 5")
+
+
+def test_who_is_let_in_goes_by_the_name_of_the_directory() -> None:
+    entries: list[Audited] = []
+    audit, session = Audit(entries.append, lambda: 1.0), client()
+    session.rights = None
+    audit.record(session, None, start("alice"), refused(StartError.INVALID_APPLICATION_INFO))
+    session.rights = Rights("alice@example.com")
+    audit.record(session, None, start("alice"), object())
+    assert [entry.who for entry in entries] == ["alice", "alice@example.com"]
 
 
 # What strangers can do as often as they like
