@@ -10,7 +10,7 @@ told `LinkChanged`, and then what has changed meanwhile.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, TypeVar
 
 import structlog
@@ -22,8 +22,6 @@ from ctigw.switch.driver import (
     Cause,
     Driver,
     ForwardRule,
-    Kind,
-    Leg,
     Line,
     LineFeatures,
     Link,
@@ -33,15 +31,14 @@ from ctigw.switch.driver import (
     offered,
 )
 from ctigw.switch.events import AnyEvent, CallOver, LinkChanged
+from ctigw.switch.mending import Mending, Spawn, Within
 from ctigw.switch.model import Call, Connection
 from ctigw.switch.picture import Picture
 from ctigw.switch.reports import applied
-from ctigw.switch.states import State, WrongStateError, route
+from ctigw.switch.states import State, WrongStateError
 
 T = TypeVar("T")
 Observer = Callable[[AnyEvent], None]
-Spawn = Callable[[Coroutine[Any, Any, None]], None]
-Within = Callable[[Awaitable[Any]], Awaitable[Any]]
 
 ANSWERABLE = frozenset({State.ALERTING, State.INITIATED})
 ALERTING = frozenset({State.ALERTING})
@@ -75,16 +72,15 @@ class Switch:
 
     def __init__(self, driver: Driver, *, within: Within, spawn: Spawn) -> None:
         self._driver = driver
-        self._within, self._spawn = within, spawn
+        self._within = within
         self.offered = offered(driver)
         self.kinds = driver.kinds()
         self.picture = Picture(driver.lines(), driver.can_call)
         self._dialling: dict[str, _Dialling] = {}
         self._observers: list[Observer] = []
-        self._mending: set[str] = set()
+        self.mending = Mending(driver, self.picture, self.apply, self._seen, within=within, spawn=spawn)
         self._up = driver.linked()
-        # While the picture may be wrong as a whole: what is still asked for, and what is to be told after.
-        self._recovering: set[str | Call] = set()
+        # While the picture may be wrong as a whole: what is to be told when it is not.
         self._untold: list[AnyEvent] | None = None if self._up else []
         driver.listen(self.apply)
 
@@ -154,7 +150,7 @@ class Switch:
     def _doubt(self, caller: str) -> None:
         """Another call is wanted while one is placed: it may have come to nothing, and nobody was told."""
         if "snapshot" in self.offered:
-            self._mend(caller)
+            self.mending.mend(caller)
         elif self._dialling[caller].call is not None:
             del self._dialling[caller]  # the next attempt is for the PBX to judge
 
@@ -277,7 +273,7 @@ class Switch:
             result: T = await self._within(command)
         except Refused as refused:
             if refused.reason in DISAGREEMENTS:
-                self._mend(*devices)
+                self.mending.mend(*devices)
             if gone is not None and refused.reason is Reason.INVALID_CONNECTION_ID:
                 raise Refused(gone) from None
             raise
@@ -297,7 +293,7 @@ class Switch:
             events = applied(self.picture, report)
         except WrongStateError as error:
             log.warning("report refused", report=type(report).__name__, why=str(error))
-            self._mend(*self._concerned(report))
+            self.mending.mend(*self._concerned(report))
             return
         self._no_longer_dialling(report)
         self._tell(events)
@@ -328,95 +324,12 @@ class Switch:
                 except Exception:
                     log.exception("observer failed", told=type(event).__name__)
 
-    # Mending
-
-    def _mend(self, *devices: str) -> None:
-        for device in devices:
-            known = device in self.picture.lines and device not in self._mending
-            if known and self._driver.linked() and "snapshot" in self.offered:
-                self._mending.add(device)
-                self._spawn(self.resynchronise(device))
-
-    async def resynchronise(self, device: str) -> None:
-        """Make the picture of ``device`` what the driver says it is; observers see the steps as events."""
-        for call in await self._look_at(device):
-            if not self._has_lines(call):
-                await self._look_outside(call)
-
-    async def _look_at(self, device: str) -> list[Call]:
-        """Ask for one line and make its picture true; gives the calls that it has left."""
-        try:
-            legs: tuple[Leg, ...] = await self._within(self._driver.snapshot(device))
-        except Refused as refused:
-            log.warning("no snapshot", device=device, why=str(refused))
-            return []
-        finally:
-            self._mending.discard(device)
-        truth = {leg.call: leg for leg in legs if leg.state != State.NULL.value}
-        left = [c.call for c in self.picture.connections(device) if c.call.driver_id not in truth]
-        for call in left:
-            self._walk(call.driver_id, device, State.NULL)
-        for leg in truth.values():
-            self._lead(leg, device)
-        dialling = self._dialling.pop(device, None)
+    def _seen(self, line: str) -> None:
+        """The PBX has said what ``line`` does: a call that it accepted and does not show will not come."""
+        dialling = self._dialling.pop(line, None)
         accepted = dialling.call if dialling else None
         if accepted is not None and not accepted.connections and accepted.id in self.picture.calls:
             self._over(accepted)
-        return left
-
-    def _has_lines(self, call: Call) -> bool:
-        return any(party in self.picture.lines for party in call.connections)
-
-    async def _look_outside(self, call: Call) -> None:
-        """Ask whether a call goes on in which there are only parties outside."""
-        for party in tuple(call.connections):
-            try:
-                legs: tuple[Leg, ...] = await self._within(self._driver.snapshot(party))
-            except Refused as refused:
-                if refused.reason is Reason.INVALID_DEVICE_ID:
-                    continue  # the PBX knows its lines only, or nobody of that number any more
-                log.warning("no snapshot", device=party, why=str(refused))
-                return
-            for leg in legs:
-                if leg.call == call.driver_id:
-                    self._lead(leg, party)
-                    return  # of the others, too
-        for party in tuple(call.connections):
-            self._walk(call.driver_id, party, State.NULL)
-
-    def _lead(self, leg: Leg, device: str) -> None:
-        """Make the picture of a call what a snapshot of ``device`` gives: its own part, and those outside."""
-        outside = self._outside(leg)
-        parties = {party: State(state) for party, state in outside.items()} | {device: State(leg.state)}
-        call = self.picture.call_of(leg.call)
-        call.calling, call.called = leg.calling or call.calling, leg.called or call.called
-        first = {leg.calling: parties[leg.calling]} if leg.calling in parties else {}
-        for party, state in {**first, **parties}.items():
-            self._walk(leg.call, party, state)
-        if leg.outside is not None:
-            for party in tuple(call.connections):
-                if party not in parties and party not in self.picture.lines:
-                    self._walk(leg.call, party, State.NULL)
-
-    def _outside(self, leg: Leg) -> dict[str, str]:
-        """What the parties outside do in the call of ``leg``.
-
-        Where the PBX does not say, whoever is calling in a call that was missed is there.
-        """
-        if leg.outside is not None:
-            return {party: state for party, state in leg.outside.items() if party not in self.picture.lines}
-        if leg.calling in self.picture.lines or self.picture.known(leg.call):
-            return {}
-        return {leg.calling: State.CONNECTED.value} if leg.calling else {}
-
-    def _walk(self, driver_id: str, device: str, goal: State) -> None:
-        """Walk one connection to the state that it is in."""
-        call = self.picture.known(driver_id)
-        found = call.connections.get(device) if call else None
-        start = found.state if found else State.NULL
-        for kind in route(start, goal, caller=call is not None and device == call.calling):
-            cause = Cause.NORMAL_CLEARING if kind is Kind.CLEAR else Cause.NORMAL
-            self.apply(Report(kind, driver_id, device, cause))
 
     def _over(self, call: Call) -> None:
         """A call that was accepted and has nobody in it will not come."""
@@ -430,13 +343,10 @@ class Switch:
             if self._up:
                 self._tell([LinkChanged(up=False)])
                 self._up, self._untold = False, []
-            self._recovering = set()
+            self.mending.give_up()
             return
         log.info("link is back, asking for every line")
-        lines = list(self._refreshed_lines()) if "snapshot" in self.offered else []
-        self._recovering = set()
-        self._mending.update(lines)
-        self._recover_all(lines)
+        self.mending.recover(list(self._refreshed_lines()), self._recovered)
 
     def _refreshed_lines(self) -> Iterable[str]:
         """The stations as they are now; what went out of service or came back meanwhile is told."""
@@ -445,30 +355,6 @@ class Switch:
             self.picture.lines.setdefault(number, line)
             if line.category is Category.STATION:
                 yield number
-
-    def _recover_all(self, them: Sequence[str | Call]) -> None:
-        """Bring lines, or calls without any, up to date."""
-        recovering = self._recovering
-        recovering.update(them)
-        for each in them:  # in their order: what clients are told must not depend on chance
-            self._spawn(self._recover(each, recovering))
-        if not them:
-            self._recovered()
-
-    async def _recover(self, it: str | Call, recovering: set[str | Call]) -> None:
-        """Bring a line, or a call without any, up to date; after the last one the link is up.
-
-        Whatever became of each.  Lines come first: one may have come into a call that another has left.
-        """
-        try:
-            await (self._look_outside(it) if isinstance(it, Call) else self._look_at(it))
-        except Exception:  # a bug of the driver's, which must not keep all others from being used
-            log.exception("not brought up to date", device=it if isinstance(it, str) else it.id)
-        recovering.discard(it)
-        if recovering or recovering is not self._recovering or self._up:
-            return
-        calls = self.picture.calls.values() if isinstance(it, str) else ()
-        self._recover_all([call for call in calls if call.connections and not self._has_lines(call)])
 
     def _recovered(self) -> None:
         self._dialling.clear()

@@ -426,7 +426,7 @@ def test_a_lost_picture_is_mended_with_events(bench: Bench) -> None:
 def test_a_call_that_is_over_is_cleared_and_one_that_was_missed_appears(bench: Bench) -> None:
     bench.ringing()
     bench.driver.truth = {"2": (Leg("x", "null"), Leg("y", "connected", "2", "3"), Leg("z", "null"))}
-    run(bench.switch.resynchronise("2"))
+    run(bench.switch.mending.resynchronise("2"))
     assert bench.picture() == {"1": {"1": "connected"}, "2": {"2": "connected"}}
     told = [(event.kind, event.call, event.cause) for event in bench.events[2:]]
     assert told == [(Kind.CLEAR, "1", Cause.NORMAL_CLEARING), (Kind.ORIGINATE, "2", Cause.NORMAL)]
@@ -452,7 +452,7 @@ def test_parties_that_are_no_lines_are_not_asked_for(bench: Bench) -> None:
 
 def test_who_calls_is_known_of_a_call_that_was_missed(bench: Bench) -> None:
     bench.driver.truth = {"1": (Leg("x", "alerting", "2", "1"),)}
-    run(bench.switch.resynchronise("1"))
+    run(bench.switch.mending.resynchronise("1"))
     [delivered] = bench.events
     assert (delivered.kind, delivered.calling, delivered.called) == (Kind.DELIVER, "2", "1")
 
@@ -462,7 +462,7 @@ def test_a_caller_from_outside_is_in_the_call_that_was_missed(
     bench: Bench, outside: dict[str, str] | None
 ) -> None:
     bench.driver.truth = {"1": (Leg("x", "alerting", "out", "1", outside),)}
-    run(bench.switch.resynchronise("1"))
+    run(bench.switch.mending.resynchronise("1"))
     assert bench.picture() == {"1": {"out": "connected", "1": "alerting"}}
     told = [(event.kind, event.device, event.calling) for event in bench.events]
     assert told == [(Kind.ORIGINATE, "out", "out"), (Kind.DELIVER, "1", "out")]
@@ -476,7 +476,7 @@ def test_what_parties_outside_did_is_told(bench: Bench) -> None:
         bench.report(Kind.DELIVER, device)
     bench.driver.truth = {"1": (Leg("x", "connected", "1", "2", {"out": "connected", "new": "alerting"}),)}
     told = len(bench.events)
-    run(bench.switch.resynchronise("1"))
+    run(bench.switch.mending.resynchronise("1"))
     parties = {"1": "connected", "2": "connected", "out": "connected", "new": "alerting"}
     assert bench.picture() == {"1": parties}
     told_of = [(event.kind, event.device) for event in bench.events[told:]]
@@ -488,13 +488,13 @@ def test_what_parties_outside_do_stays_where_the_pbx_does_not_say(bench: Bench) 
     bench.report(Kind.HOLD, "out")
     bench.report(Kind.DELIVER, "1")
     bench.driver.truth = {"1": (Leg("x", "connected", "out", "1"),)}
-    run(bench.switch.resynchronise("1"))
+    run(bench.switch.mending.resynchronise("1"))
     assert bench.picture() == {"1": {"out": "hold", "1": "connected"}}
 
 
 def test_a_line_is_not_outside(bench: Bench) -> None:
     bench.driver.truth = {"1": (Leg("x", "connected", "1", "2", {"1": "hold", "2": "alerting"}),)}
-    run(bench.switch.resynchronise("1"))
+    run(bench.switch.mending.resynchronise("1"))
     assert bench.picture() == {"1": {"1": "connected"}}
 
 
@@ -512,13 +512,13 @@ GOES_ON = {"out": "connected", "far": "hold"}
 def test_a_call_that_its_last_line_has_left_may_go_on_outside(bench: Bench) -> None:
     outside_only(bench)
     bench.driver.truth = {"out": (Leg("x", "connected", "1", "out", GOES_ON),)}
-    run(bench.switch.resynchronise("1"))
+    run(bench.switch.mending.resynchronise("1"))
     assert bench.picture() == {"1": GOES_ON}
 
 
 def test_a_call_that_its_last_line_has_left_is_over_unless_the_pbx_says_otherwise(bench: Bench) -> None:
     outside_only(bench)
-    run(bench.switch.resynchronise("1"))
+    run(bench.switch.mending.resynchronise("1"))
     assert bench.picture() == {}
     assert bench.driver.commands == [("snapshot", device) for device in ("1", "out", "far")]
 
@@ -537,7 +537,7 @@ def test_a_pbx_that_does_not_tell_of_parties_outside(
 
     outside_only(bench)
     monkeypatch.setattr(bench.driver, "snapshot", snapshot)
-    run(bench.switch.resynchronise("1"))
+    run(bench.switch.mending.resynchronise("1"))
     assert bench.picture() == left
 
 
