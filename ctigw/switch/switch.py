@@ -357,6 +357,8 @@ class Switch:
                 yield number
 
     def _recovered(self) -> None:
+        if self._up:
+            return  # a driver that reported twice that its link is up
         self._dialling.clear()
         for call in tuple(self.picture.calls.values()):
             if not call.connections:

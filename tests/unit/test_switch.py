@@ -568,6 +568,14 @@ def test_a_link_that_is_back_asks_for_every_line_before_it_is_up(bench: Bench) -
     assert (established.kind, established.device) == (Kind.ESTABLISH, "2")
 
 
+def test_a_link_that_is_up_twice_is_told_once(bench: Bench) -> None:
+    bench.link(up=False)
+    for _ in range(2):
+        bench.link(up=True)
+        bench.mend()
+    assert bench.events == [LinkChanged(up=False), LinkChanged(up=True)]
+
+
 def test_lines_whose_snapshots_fail_keep_nobody_from_recovering(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
