@@ -276,9 +276,8 @@ def _alone_in(data: Path) -> Iterator[None]:
         lock = (data / LOCK).open("w")
     with lock:
         try:
-            fcntl.flock(
-                lock, fcntl.LOCK_EX | fcntl.LOCK_NB
-            )  # of the process: it ends with it, however that ends
+            # Of the process: it ends with it, however that ends.
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise ConfigError(f"--data: another gateway uses {data}") from None
         yield

@@ -268,7 +268,7 @@ class Schema:
 
 def _flags(cls: type[enum.Flag]) -> tuple[Callable[[Element, str], Any], Callable[[Element, Any, str], None]]:
     """How a set of booleans is read and written: what is false need not be there."""
-    names = {camel_case((member.name or "").lower()): member for member in cls}
+    names = {flag_name(member): member for member in cls}
 
     def read(element: Element, path: str) -> enum.Flag:
         found = cls(0)
@@ -315,6 +315,11 @@ def camel_case(name: str) -> str:
     """``monitor_cross_ref_id`` to ``monitorCrossRefID``: the naming rule of CSTA XML."""
     head, *rest = name.rstrip("_").split("_")
     return head + "".join(_ACRONYMS.get(word) or word.capitalize() for word in rest)
+
+
+def flag_name(flag: enum.Flag) -> str:
+    """The element that tells of ``flag``, one member of a set."""
+    return camel_case((flag.name or "").lower())
 
 
 def _enum_text(value: enum.Enum) -> str:

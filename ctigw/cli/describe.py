@@ -17,7 +17,7 @@ from ctigw.cli.running import UNUSABLE, fail
 from ctigw.cli.serve import checked, config_option
 from ctigw.csta.types import csta
 from ctigw.errors import MEANINGS
-from ctigw.xml import Elements, Empty, camel_case
+from ctigw.xml import Elements, Empty, camel_case, flag_name
 
 ANSWERS = ("Response", "PosResponse", "NegResponse")
 _TYPES = {str: "text", int: "number", bool: "true | false", bytes: "hexadecimal", Elements: "anything"}
@@ -36,8 +36,8 @@ def events(gateway: Any) -> list[dict[str, Any]]:
     from ctigw.services.monitors import told
 
     flags = {SHAPES[kind].message: SHAPES[kind].flag for kind in told(gateway.switch.kinds)}
-    names = {cls.__name__: camel_case((flag.name or "").lower()) for cls, flag in flags.items()}
-    names["CallClearedEvent"] = camel_case((CallControlEvents.CALL_CLEARED.name or "").lower())
+    names = {cls.__name__: flag_name(flag) for cls, flag in flags.items()}
+    names["CallClearedEvent"] = flag_name(CallControlEvents.CALL_CLEARED)
     return [{"event": name, "filter": names[name]} for name in sorted(names)]
 
 
@@ -156,7 +156,7 @@ def _type(hint: Any) -> str:
     if hint is Empty:
         return "empty"
     if issubclass(hint, enum.Flag):
-        return "flags: " + ", ".join(camel_case((flag.name or "").lower()) for flag in hint)
+        return "flags: " + ", ".join(map(flag_name, hint))
     if issubclass(hint, enum.Enum):
         return " | ".join(str(value.value) for value in hint)
     return ""

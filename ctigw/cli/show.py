@@ -16,7 +16,7 @@ from ctigw.csta.capability import GetCSTAFeaturesResponse
 from ctigw.csta.logical import GetDoNotDisturbResponse, GetForwardingResponse
 from ctigw.csta.snapshot import SnapshotDeviceResponse
 from ctigw.csta.types import ConnectionID, ConnectionListItem, csta
-from ctigw.xml import EMPTY, camel_case
+from ctigw.xml import EMPTY, flag_name
 
 
 def event(message: Any, line: str, now: datetime, form: str | None, *, color: bool = False) -> str:
@@ -98,7 +98,7 @@ def as_dict(value: Any) -> Any:
     if value is EMPTY:
         return {}
     if isinstance(value, enum.Flag):
-        return {camel_case((flag.name or "").lower()): True for flag in value}
+        return {flag_name(flag): True for flag in value}
     if isinstance(value, enum.Enum):
         return value.value
     if isinstance(value, tuple):

@@ -13,6 +13,7 @@ from twisted.internet.interfaces import IReactorTime, ITCPTransport
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 
+from ctigw.config import LAST_PORT
 from ctigw.csta.association import CLIENT_IDS, Association, Event, Incoming, Request, Response
 from ctigw.csta.frame import FrameError
 from ctigw.csta.system import SystemStatus, SystemStatusResponse
@@ -21,7 +22,6 @@ from ctigw.errors import Reason
 from ctigw.xml import XmlError
 
 ENDPOINTS = ("tcp:", "tls:", "unix:")
-LAST_PORT = 65_535
 
 
 class NegativeAnswer(Exception):  # noqa: N818 - it is an answer

@@ -125,7 +125,7 @@ class CstaConnection(Protocol):
         except FrameError as error:
             log.warning("stream lost, closing", peer=self._session.peer, why=str(error))
             self._serving.counters["bad prefixes"] += 1
-            self._end()
+            self.close()
         finally:
             self._reading = False
         self._flush()
@@ -141,22 +141,6 @@ class CstaConnection(Protocol):
         self._closed(self)
 
     def close(self) -> None:
-        """Close the connection, once what it has been sent is out."""
-        self._end()
-
-    def _must_be_known(self) -> None:
-        if self._session.rights is None and not self._is_over:
-            log.info("nobody has logged in, closing", peer=self._session.peer)
-            self._serving.counters["closed for not logging in"] += 1
-            self._end()
-
-    def abort(self) -> None:
-        """Close the connection at once: what it has not been sent yet is lost."""
-        self._queue.clear()
-        self._end()
-        self._transport.abortConnection()
-
-    def _end(self) -> None:
         """Take nothing more of the client, and close once what waits for it is out: the one way to the end.
 
         Over TLS the client has to close as well; what it sends until then arrives, and nobody looks at it.
@@ -171,6 +155,18 @@ class CstaConnection(Protocol):
         self._full = None
         self._transport.resumeProducing()  # to hear that the client closes
         self._flush()
+
+    def abort(self) -> None:
+        """Close the connection at once: what it has not been sent yet is lost."""
+        self._queue.clear()
+        self.close()
+        self._transport.abortConnection()
+
+    def _must_be_known(self) -> None:
+        if self._session.rights is None and not self._is_over:
+            log.info("nobody has logged in, closing", peer=self._session.peer)
+            self._serving.counters["closed for not logging in"] += 1
+            self.close()
 
     def _never_closes(self) -> None:
         self._serving.counters["closed without goodbye"] += 1
@@ -265,7 +261,7 @@ class CstaConnection(Protocol):
     def _fails(self, error: BaseException | None) -> None:
         """An answer that could not be encoded or written: a bug, and this connection's alone."""
         log.error("answer failed", peer=self._session.peer, exc_info=error)
-        self._end()
+        self.close()
 
     # What leaves
 

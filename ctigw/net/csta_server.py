@@ -11,7 +11,7 @@ from twisted.internet.protocol import Factory
 
 from ctigw.config import Listener
 from ctigw.net.csta_connection import CstaConnection
-from ctigw.net.serving import Serving, bounded
+from ctigw.net.serving import Serving, bounded, fire
 
 # Seconds that clients have to take what they were sent before the gateway ended.
 GOODBYE = 1.0
@@ -51,8 +51,8 @@ class CstaFactory(Factory):
 
     def _gone(self, connection: CstaConnection) -> None:
         self._open.discard(connection)
-        if self._closed is not None and not self._open and not self._closed.called:
-            self._closed.callback(None)
+        if not self._open:
+            fire(self._closed)
 
     def close(self) -> Deferred[None]:
         """Close every connection, once what it has been sent is out; fires when that is done.
@@ -62,8 +62,8 @@ class CstaFactory(Factory):
         self._closed = bounded(self._serving.clock, GOODBYE)
         for connection in tuple(self._open):
             connection.close()
-        if not self._open and not self._closed.called:
-            self._closed.callback(None)
+        if not self._open:
+            fire(self._closed)
         return self._closed.addCallback(self._abort)
 
     def _abort(self, _none: None) -> None:

@@ -26,6 +26,12 @@ def bounded(clock: IReactorTime, seconds: float) -> Deferred[None]:
     return waiting
 
 
+def fire(waiting: Deferred[None] | None) -> None:
+    """What somebody waits for, if anybody does, has come; a second time is none."""
+    if waiting is not None and not waiting.called:
+        waiting.callback(None)
+
+
 @dataclass(slots=True)
 class InHand:
     """The requests of all clients that are not answered yet.  Once they are `ending`, no more are taken."""
@@ -36,14 +42,14 @@ class InHand:
     def answered(self) -> None:
         """One less."""
         self.count -= 1
-        if self.ending is not None and not self.count and not self.ending.called:
-            self.ending.callback(None)
+        if not self.count:
+            fire(self.ending)
 
     def end(self, clock: IReactorTime, seconds: float) -> Deferred[None]:
         """Take no more; fires when all are answered, or after ``seconds``."""
         self.ending = bounded(clock, seconds)
         if not self.count:
-            self.ending.callback(None)
+            fire(self.ending)
         return self.ending
 
 

@@ -217,7 +217,7 @@ def capability(dispatcher: Dispatcher, switch: Switch) -> dict[type, Handler]:
         session: Session, request: csta.GetSwitchingFunctionDevices, _namespace: str
     ) -> Reply:
         reference = str(next(references))
-        devices = _devices(switch, session, request)
+        devices = _devices(naming, session, request)
         return Reply(
             csta.GetSwitchingFunctionDevicesResponse(service_cross_ref_id=reference),
             _segments(reference, devices),
@@ -282,7 +282,7 @@ def _category(line: Line) -> csta.DeviceCategory:
 
 
 def _devices(
-    switch: Switch, session: Session, request: csta.GetSwitchingFunctionDevices
+    naming: Naming, session: Session, request: csta.GetSwitchingFunctionDevices
 ) -> Iterator[csta.DeviceListDevice]:
     """The devices asked for: one, those of a category, or all; only such as the session may know of.
 
@@ -291,10 +291,10 @@ def _devices(
     rights = access.admitted(session)
     wanted = None
     if request.requested_device_id is not None:
-        wanted = Naming(switch).known(session, request.requested_device_id).number
+        wanted = naming.known(session, request.requested_device_id).number
 
     def gathered() -> Iterator[csta.DeviceListDevice]:
-        for number, line in tuple(switch.picture.lines.items()):
+        for number, line in tuple(naming.switch.picture.lines.items()):
             listed = wanted in (None, number) and _asked_for(line, request.requested_device_category)
             if listed and (line.category is not Category.STATION or rights.monitor(number)):
                 yield csta.DeviceListDevice(device_id=session.show(number), device_category=_category(line))

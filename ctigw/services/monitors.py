@@ -161,7 +161,7 @@ class Monitors:
         if not here:
             del of[monitor.number]
 
-    def _at(self, watched: Watched, number: str) -> Iterable[Monitor]:
+    def _at(self, watched: Watched, number: str) -> tuple[Monitor, ...]:
         return tuple(self._of[watched].get(number, {}).values())
 
     # Events
@@ -211,10 +211,11 @@ class Monitors:
 
     def _leave(self, event: CallEvent) -> None:
         """Stop the monitors of a call in which there is no line any more that their sessions may monitor."""
-        parties = _parties(event)
+        monitors = self._at(Watched.CALL, event.call)
+        parties = _parties(event) if monitors else []
         if not parties:
-            return  # the call is over, which is told next
-        for monitor in self._at(Watched.CALL, event.call):
+            return  # nobody watches the call, or it is over, which is told next
+        for monitor in monitors:
             if not access.may_watch(monitor.session, self._switch, parties):
                 self._end(monitor)
 

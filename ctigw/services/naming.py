@@ -44,6 +44,14 @@ def dialled(text: str) -> str:
     return number
 
 
+def _number(text: str | None) -> str:
+    """The number of a device id.  Raises `Refused` when it has none."""
+    number = number_of(text or "")
+    if not number:
+        raise Refused(Reason.INVALID_PARAMETER_VALUE)
+    return number
+
+
 @dataclass(frozen=True, slots=True)
 class Naming:
     """Finds what clients name in the picture of ``switch``, and whether they may use it."""
@@ -52,10 +60,7 @@ class Naming:
 
     def line(self, text: str | None, unknown: Reason = Reason.INVALID_DEVICE_ID) -> Line:
         """The line that a device id names.  Raises `Refused`."""
-        number = number_of(text or "")
-        if not number:
-            raise Refused(Reason.INVALID_PARAMETER_VALUE)
-        return self.switch.picture.line(number, unknown)
+        return self.switch.picture.line(_number(text), unknown)
 
     def controlled(
         self, session: Session, text: str | None, unknown: Reason = Reason.INVALID_DEVICE_ID
@@ -73,9 +78,7 @@ class Naming:
 
     def known(self, session: Session, text: str | None) -> Line:
         """The device, a line or not, that a device id names and that the session may know of."""
-        number = number_of(text or "")
-        if not number:
-            raise Refused(Reason.INVALID_PARAMETER_VALUE)
+        number = _number(text)
         device = self.switch.picture.lines.get(number)
         if device is None:
             raise Refused(Reason.INVALID_DEVICE_ID)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
-from sqlalchemy import delete, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from ctigw.store.tables import AuditRow
+from ctigw.store.tables import AuditRow, remove_oldest
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,4 @@ def entries(
 
 def forget(session: Session, before: float, most: int) -> int:
     """Remove ``most`` of what was asked ``before`` that time, the oldest; how many there were."""
-    old = select(AuditRow.id).where(AuditRow.at < before).order_by(AuditRow.at).limit(most)
-    found = session.scalars(old).all()
-    session.execute(delete(AuditRow).where(AuditRow.id.in_(found)))
-    return len(found)
+    return remove_oldest(session, AuditRow, AuditRow.at, before, most)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
-from sqlalchemy import delete, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from ctigw.store.tables import CallRow
+from ctigw.store.tables import CallRow, remove_oldest
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,4 @@ def calls(
 
 def forget(session: Session, before: float, most: int) -> int:
     """Remove ``most`` of what started ``before`` that time, the oldest; how many there were."""
-    old = select(CallRow.id).where(CallRow.started < before).order_by(CallRow.started).limit(most)
-    found = session.scalars(old).all()
-    session.execute(delete(CallRow).where(CallRow.id.in_(found)))
-    return len(found)
+    return remove_oldest(session, CallRow, CallRow.started, before, most)

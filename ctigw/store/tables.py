@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Double, ForeignKey, Index, Integer, String, Text
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy import JSON, BigInteger, Double, ForeignKey, Index, Integer, String, Text, delete, select
+from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute, Mapped, Session, mapped_column
 
 # SQLite counts up by itself only what is called INTEGER.
 _COUNTED = BigInteger().with_variant(Integer, "sqlite")
@@ -97,3 +97,16 @@ class AuditRow(Base):
     request: Mapped[str] = mapped_column(Text)
     outcome: Mapped[str] = mapped_column(Text)
     target: Mapped[str | None] = mapped_column(Text)
+
+
+def remove_oldest(
+    session: Session,
+    row: type[CallRow | AuditRow],
+    moment: InstrumentedAttribute[float],
+    before: float,
+    most: int,
+) -> int:
+    """Remove up to ``most`` rows of a log whose ``moment`` lies ``before`` that time; how many there were."""
+    found = session.scalars(select(row.id).where(moment < before).order_by(moment).limit(most)).all()
+    session.execute(delete(row).where(row.id.in_(found)))
+    return len(found)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import signal
 import socket
@@ -16,11 +15,10 @@ import pytest
 from click.testing import CliRunner
 
 from ctigw.cli import main
+from tests.processes import ENVIRONMENT
 
 ED3 = "http://www.ecma-international.org/standards/ecma-323/csta/ed3"
 CTIGW = (sys.executable, "-m", "ctigw")
-# What decides about a command must not come from whoever runs the tests.
-ENVIRONMENT = {key: value for key, value in os.environ.items() if not key.startswith("CTIGW_")}
 
 
 def ctigw(*words: str, at: str = "", password: str = "") -> subprocess.CompletedProcess[str]:
