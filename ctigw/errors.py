@@ -8,11 +8,12 @@ Everything else that is raised behind the dispatcher is a bug.
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Mapping
 
+from ctigw.values import Enum
 
-class Reason(enum.Enum):
+
+class Reason(Enum):
     """Why a request is refused: (category, value) in the words of the wire."""
 
     GENERIC = ("operation", "generic")

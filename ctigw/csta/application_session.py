@@ -6,11 +6,10 @@ clients send some of these messages in CSTA's.
 
 from __future__ import annotations
 
-import enum
-from dataclasses import dataclass
 from typing import TypeVar, dataclass_transform
 
 from ctigw.csta.types import csta
+from ctigw.values import Enum, named
 from ctigw.xml import Elements, child, choice
 
 T = TypeVar("T")
@@ -20,10 +19,10 @@ SESSION = "http://www.ecma-international.org/standards/ecma-354/appl_session"
 @dataclass_transform(frozen_default=True, kw_only_default=True)
 def message(cls: type[T]) -> type[T]:
     """Class decorator: a message of ECMA-354."""
-    return csta.register(dataclass(frozen=True, slots=True, kw_only=True)(cls), SESSION)
+    return csta.register(named(cls), SESSION)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@named
 class ApplicationInfo:
     """``application_specific_info``: whatever the client says of itself, its credentials among it."""
 
@@ -49,7 +48,7 @@ class StartApplicationSessionPosResponse:
     actual_session_duration: int
 
 
-class StartError(enum.Enum):
+class StartError(Enum):
     INVALID_APPLICATION_INFO = "invalidApplicationInfo"
     REQUESTED_PROTOCOL_VERSION_NOT_SUPPORTED = "requestedProtocolVersionNotSupported"
     SERVER_RESOURCES_BUSY = "serverResourcesBusy"
@@ -57,7 +56,7 @@ class StartError(enum.Enum):
 
 
 @choice
-@dataclass(frozen=True, slots=True, kw_only=True)
+@named
 class StartErrorCode:
     appl_error: str | None = None
     defined_error: StartError | None = None
@@ -79,13 +78,13 @@ class ResetApplicationSessionTimerPosResponse:
     actual_session_duration: int
 
 
-class ResetError(enum.Enum):
+class ResetError(Enum):
     INVALID_SESSION_ID = "invalidSessionID"
     SERVER_CANNOT_RESET_SESSION_TIMER = "serverCannotResetSessionTimer"
 
 
 @choice
-@dataclass(frozen=True, slots=True, kw_only=True)
+@named
 class ResetErrorCode:
     appl_error: str | None = None
     defined_error: ResetError | None = None
@@ -96,12 +95,12 @@ class ResetApplicationSessionTimerNegResponse:
     error_code: ResetErrorCode
 
 
-class DefinedEndReason(enum.Enum):
+class DefinedEndReason(Enum):
     NORMAL = "normal"
 
 
 @choice
-@dataclass(frozen=True, slots=True, kw_only=True)
+@named
 class EndReason:
     """Why a client ends its session; any text will do."""
 
@@ -122,12 +121,12 @@ class StopApplicationSessionPosResponse:
     pass
 
 
-class StopError(enum.Enum):
+class StopError(Enum):
     INVALID_SESSION_ID = "invalidSessionID"
 
 
 @choice
-@dataclass(frozen=True, slots=True, kw_only=True)
+@named
 class StopErrorCode:
     appl_error: str | None = None
     defined_error: StopError | None = None
@@ -138,13 +137,13 @@ class StopApplicationSessionNegResponse:
     error_code: StopErrorCode
 
 
-class DefinedTermReason(enum.Enum):
+class DefinedTermReason(Enum):
     RESOURCE_LIMITATION = "resourceLimitation"
     SESSION_TIMER_EXPIRED = "sessionTimerExpired"
 
 
 @choice
-@dataclass(frozen=True, slots=True, kw_only=True)
+@named
 class TermReason:
     defined_term_reason: DefinedTermReason | None = None
     server_term_reason: str | None = None

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import enum
-from dataclasses import dataclass
-
 from ctigw.csta.events import EventCause
 from ctigw.csta.types import ConnectionID, LocalConnectionState, message
+from ctigw.values import Enum, named
 
 
-class DigitMode(enum.Enum):
+class DigitMode(Enum):
     ROTARY_PULSE = "rotaryPulse"
     DTMF = "dTMF"
 
@@ -35,7 +33,7 @@ class DigitsGeneratedEvent:
     digit_generated_list: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@named
 class PrimaryCall:
     """A call that went on as it was (PrimaryOrSecondaryCall)."""
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from ctigw.csta.frame import EVENT_INVOKE_ID, MAX_RECEIVED, Frame, FrameReader, FrameTooLongError
 from ctigw.csta.types import answer_namespace, csta, error_code
 from ctigw.errors import Reason
+from ctigw.values import value
 from ctigw.xml import UnknownMessageError, XmlError
 
 # Clients take small ids; what the gateway asks lies above, for clients that match on the id alone.
@@ -22,7 +22,7 @@ CLIENT_IDS = range(1, 9000)
 SERVER_IDS = range(9000, 9999)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Request:
     """The peer asks; answer with `Association.respond` under the same id, in ``namespace``."""
 
@@ -31,7 +31,7 @@ class Request:
     namespace: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Unreadable:
     """The peer asks something that cannot be decoded; it is owed a negative answer.
 
@@ -46,7 +46,7 @@ class Unreadable:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Response:
     """The peer answers the request that `Association.request` gave ``invoke_id``."""
 
@@ -54,7 +54,7 @@ class Response:
     message: Any
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Event:
     """The peer tells what happened."""
 

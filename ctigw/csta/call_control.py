@@ -6,20 +6,19 @@ text in it) are accepted and ignored, as the capability answers say.
 
 from __future__ import annotations
 
-import enum
-
 from ctigw.csta.types import ConnectionID, ConnectionListItem, message
+from ctigw.values import Enum
 from ctigw.xml import child
 
 
-class AutoOriginate(enum.Enum):
+class AutoOriginate(Enum):
     """Whether the calling phone asks its user to lift the handset before the call is placed."""
 
     PROMPT = "prompt"
     DO_NOT_PROMPT = "doNotPrompt"
 
 
-class ParticipationType(enum.Enum):
+class ParticipationType(Enum):
     """How somebody who is added to a call takes part in it."""
 
     SILENT = "silent"

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import enum
-from dataclasses import dataclass
-
 from ctigw.csta import caps
 from ctigw.csta.types import message
+from ctigw.values import Enum, named
 from ctigw.xml import child
 
 
-class DeviceCategory(enum.Enum):
+class DeviceCategory(Enum):
     ACD = "acd"
     GROUP = "group"
     NETWORK_INTERFACE = "networkInterface"
@@ -21,7 +19,7 @@ class DeviceCategory(enum.Enum):
     OTHER = "other"
 
 
-class ReqDeviceCategory(enum.Enum):
+class ReqDeviceCategory(Enum):
     """What GetSwitchingFunctionDevices can ask for: groups by their kind."""
 
     ACD = "acd"
@@ -38,19 +36,19 @@ class ReqDeviceCategory(enum.Enum):
     OTHER = "other"
 
 
-class IgnoreUnsupportedParameters(enum.Enum):
+class IgnoreUnsupportedParameters(Enum):
     IGNORE_PARAMETERS = "ignoreParameters"
     REJECT_MESSAGE = "rejectMessage"
 
 
-class ConnectionView(enum.Enum):
+class ConnectionView(Enum):
     """Whether a connection looks the same from everywhere (fixed), or only in the local view."""
 
     FIXED = "fixed"
     LOCAL = "local"
 
 
-class AppearanceType(enum.Enum):
+class AppearanceType(Enum):
     SELECTED_STANDARD = "selectedStandard"
     BASIC_STANDARD = "basicStandard"
     BASIC_BRIDGED = "basicBridged"
@@ -100,7 +98,7 @@ class GetSwitchingFunctionDevicesResponse:
     service_cross_ref_id: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@named
 class DeviceListDevice:
     device_id: str | None = None
     device_category: DeviceCategory | None = None

@@ -6,8 +6,9 @@ Flags are in the order of the schema; those that the gateway never has to say ar
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
 from typing import TypeVar, dataclass_transform
+
+from ctigw.values import named
 
 T = TypeVar("T")
 
@@ -15,7 +16,7 @@ T = TypeVar("T")
 @dataclass_transform(frozen_default=True, kw_only_default=True)
 def caps(cls: type[T]) -> type[T]:
     """Class decorator: a list of optional members."""
-    return dataclass(frozen=True, slots=True, kw_only=True)(cls)
+    return named(cls)
 
 
 @caps

@@ -5,8 +5,6 @@ Every event begins with ``monitor_cross_ref_id``: some clients read it as child 
 
 from __future__ import annotations
 
-import enum
-
 from ctigw.csta.types import (
     ConnectionID,
     ConnectionListItem,
@@ -15,10 +13,11 @@ from ctigw.csta.types import (
     RedirectionDeviceID,
     message,
 )
+from ctigw.values import Enum
 from ctigw.xml import child
 
 
-class EventCause(enum.Enum):
+class EventCause(Enum):
     """The causes that the gateway gives (the schema has them all)."""
 
     ALTERNATE = "alternate"

@@ -10,7 +10,8 @@ The invoke id pairs a response with its request; events always carry ``9999``.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from ctigw.values import value
 
 PREFIX = 8
 EVENT_INVOKE_ID = 9999
@@ -28,7 +29,7 @@ class FrameTooLongError(ValueError):
     """A message that would not fit the longest frame that may be sent."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Frame:
     """One message on the wire: ``invoke_id`` in 0..9999 and the undecoded XML ``body``."""
 

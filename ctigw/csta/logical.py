@@ -3,15 +3,13 @@ a device is in service (device maintenance)."""
 
 from __future__ import annotations
 
-import enum
-from dataclasses import dataclass
-
 from ctigw.csta.events import EventCause
 from ctigw.csta.types import ExtendedDeviceID, message
+from ctigw.values import Enum, named
 from ctigw.xml import child
 
 
-class ForwardingType(enum.Enum):
+class ForwardingType(Enum):
     """When calls are forwarded; the last eight for internal or external calls only."""
 
     FORWARD_IMMEDIATE = "forwardImmediate"
@@ -49,7 +47,7 @@ class GetForwarding:
     device: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@named
 class ForwardListItem:
     """One forwarding of a device, on or off."""
 

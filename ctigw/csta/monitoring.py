@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
 
 from ctigw.csta.types import ConnectionID, message
+from ctigw.values import Enum, Flag, named
 
 
-class MonitorType(enum.Enum):
+class MonitorType(Enum):
     CALL = "call"
     DEVICE = "device"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@named
 class MonitorObject:
     """What to watch.  Exactly one is right; neither and both are the service's to refuse, by name."""
 
@@ -21,7 +21,7 @@ class MonitorObject:
     device_object: str | None = None
 
 
-class CallControlEvents(enum.Flag):
+class CallControlEvents(Flag):
     """Flags of a filter, in the order of the schema.  One that is set keeps the event away."""
 
     BRIDGED = enum.auto()
@@ -44,7 +44,7 @@ class CallControlEvents(enum.Flag):
     TRANSFERRED = enum.auto()
 
 
-class CallAssociatedEvents(enum.Flag):
+class CallAssociatedEvents(Flag):
     CALL_INFORMATION = enum.auto()
     CHARGING = enum.auto()
     DIGITS_GENERATED = enum.auto()
@@ -52,7 +52,7 @@ class CallAssociatedEvents(enum.Flag):
     SERVICE_COMPLETION_FAILURE = enum.auto()
 
 
-class LogicalDeviceFeatureEvents(enum.Flag):
+class LogicalDeviceFeatureEvents(Flag):
     AGENT_BUSY = enum.auto()
     AGENT_LOGGED_ON = enum.auto()
     AGENT_LOGGED_OFF = enum.auto()
@@ -69,14 +69,14 @@ class LogicalDeviceFeatureEvents(enum.Flag):
     ROUTEING_MODE = enum.auto()
 
 
-class DeviceMaintenanceEvents(enum.Flag):
+class DeviceMaintenanceEvents(Flag):
     BACK_IN_SERVICE = enum.auto()
     DEVICE_CAPABILITY_CHANGED = enum.auto()
     OUT_OF_SERVICE = enum.auto()
     PARTIALLY_IN_SERVICE = enum.auto()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@named
 class MonitorFilter:
     """The events that a monitor is not to report.
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from ctigw.csta.types import ConnectionID, ExtendedDeviceID, LocalConnectionState, message
+from ctigw.values import named
 from ctigw.xml import child, choice
 
 
@@ -15,7 +14,7 @@ class SnapshotDevice:
     snapshot_object: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@named
 class CompoundCallState:
     """The states of a call's connections, the device's own first."""
 
@@ -23,12 +22,12 @@ class CompoundCallState:
 
 
 @choice
-@dataclass(frozen=True, slots=True, kw_only=True)
+@named
 class CallState:
     compound_call_state: CompoundCallState | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@named
 class SnapshotDeviceResponseInfo:
     """One call of the device: its connection there, and the state of all of the call."""
 
@@ -36,13 +35,13 @@ class SnapshotDeviceResponseInfo:
     local_call_state: CallState
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@named
 class SnapshotDeviceDataList:
     snapshot_device_response_info: tuple[SnapshotDeviceResponseInfo, ...] = ()
 
 
 @choice
-@dataclass(frozen=True, slots=True, kw_only=True)
+@named
 class SnapshotDeviceData:
     snapshot_data: SnapshotDeviceDataList | None = None
 
@@ -59,7 +58,7 @@ class SnapshotCall:
     snapshot_object: ConnectionID
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@named
 class SnapshotCallResponseInfo:
     """One party: its device, its connection, the state of that."""
 
@@ -68,13 +67,13 @@ class SnapshotCallResponseInfo:
     local_connection_info: LocalConnectionState | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@named
 class SnapshotCallDataList:
     snapshot_call_response_info: tuple[SnapshotCallResponseInfo, ...] = ()
 
 
 @choice
-@dataclass(frozen=True, slots=True, kw_only=True)
+@named
 class SnapshotCallData:
     snapshot_data: SnapshotCallDataList | None = None
 

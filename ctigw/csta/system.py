@@ -5,9 +5,10 @@ from __future__ import annotations
 import enum
 
 from ctigw.csta.types import message
+from ctigw.values import Enum, Flag
 
 
-class SystemStatusValue(enum.Enum):
+class SystemStatusValue(Enum):
     DISABLED = "disabled"
     PARTIALLY_DISABLED = "partiallyDisabled"
     ENABLED = "enabled"
@@ -19,7 +20,7 @@ class SystemStatusValue(enum.Enum):
     OVERLOAD_RELIEVED = "overloadRelieved"
 
 
-class StatusFilter(enum.Flag):
+class StatusFilter(Flag):
     """Flags of a filter, in the order of the schema.  One that is set keeps that status away."""
 
     INITIALIZING = enum.auto()
@@ -33,7 +34,7 @@ class StatusFilter(enum.Flag):
     OVERLOAD_RELIEVED = enum.auto()
 
 
-class RequestTypes(enum.Flag):
+class RequestTypes(Flag):
     """What a client registers for."""
 
     SYSTEM_STATUS = enum.auto()

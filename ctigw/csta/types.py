@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import enum
-from dataclasses import dataclass
 from typing import Any, TypeVar, dataclass_transform
 
 from ctigw.errors import Reason
+from ctigw.values import Enum, named
 from ctigw.xml import Empty, Schema, choice
 
 T = TypeVar("T")
@@ -21,7 +20,7 @@ csta = Schema(ED3)
 @dataclass_transform(frozen_default=True, kw_only_default=True)
 def message(cls: type[T]) -> type[T]:
     """Class decorator: a CSTA message, named as its root element, its fields the children in order."""
-    return csta.register(dataclass(frozen=True, slots=True, kw_only=True)(cls))
+    return csta.register(named(cls))
 
 
 def answer_namespace(namespace: str | None) -> str:
@@ -29,7 +28,7 @@ def answer_namespace(namespace: str | None) -> str:
     return namespace if namespace == "" or namespace in EDITIONS else ED3
 
 
-class LocalConnectionState(enum.Enum):
+class LocalConnectionState(Enum):
     """LocalConnectionState; held and failed are spelled hold and fail on the wire."""
 
     NULL = "null"
@@ -41,7 +40,7 @@ class LocalConnectionState(enum.Enum):
     FAIL = "fail"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@named
 class ConnectionID:
     """A call as one device sees it.  On the wire either may stand alone; the gateway writes both."""
 
@@ -50,7 +49,7 @@ class ConnectionID:
 
 
 @choice
-@dataclass(frozen=True, slots=True, kw_only=True)
+@named
 class ExtendedDeviceID:
     """A device in an event: SubjectDeviceID, CallingDeviceID, CalledDeviceID."""
 
@@ -60,7 +59,7 @@ class ExtendedDeviceID:
 
 
 @choice
-@dataclass(frozen=True, slots=True, kw_only=True)
+@named
 class RedirectionDeviceID:
     """The device that redirected the call last; ``not_required`` when there is none."""
 
@@ -72,7 +71,7 @@ class RedirectionDeviceID:
 
 
 @choice
-@dataclass(frozen=True, slots=True, kw_only=True)
+@named
 class Endpoint:
     """A party of a joined call."""
 
@@ -81,7 +80,7 @@ class Endpoint:
     restricted: Empty | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@named
 class ConnectionListItem:
     """A party's connection in a joined call and, where it had another one, in the call before."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
@@ -15,6 +14,7 @@ from ctigw.csta.types import CSTAErrorCode, csta, error_code
 from ctigw.errors import Reason, Refused
 from ctigw.services.access import admitted
 from ctigw.services.session import Rights, Session
+from ctigw.values import value
 
 # A handler gets the session, the request, and the namespace that the request came in.
 Handler = Callable[[Session, Any, str], Awaitable[object]]
@@ -22,7 +22,7 @@ Record = Callable[[Session, Rights | None, object, object], None]
 log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Reply:
     """A response that requests of the gateway's own follow, on the same connection.
 

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from ctigw.values import value
+
 SendEvent = Callable[[object, str], None]
 Ask = Callable[[object, str], None]
 Allows = Callable[[str], bool]
@@ -16,7 +18,7 @@ def everything(_number: str) -> bool:
     return True
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Rights:
     """Who somebody is, and which lines they may monitor and control.
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from ctigw.switch.driver import Cause, ForwardRule, Kind
 from ctigw.switch.states import State
+from ctigw.values import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Event:
     """``device`` in ``call`` went through ``kind``.
 
@@ -30,7 +30,7 @@ class Event:
     states: Mapping[str, State]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Moved:
     """A party of a joined call: its connection's call now and, where it had one, before ("" for none)."""
 
@@ -39,7 +39,7 @@ class Moved:
     old_call: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class CallsJoined:
     """``device`` transferred or conferenced: ``primary`` (and ``secondary``, unless "") became ``call``.
 
@@ -58,7 +58,7 @@ class CallsJoined:
     states: Mapping[str, State]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class CallOver:
     """The last connection of ``call`` is gone; ``cause`` is why."""
 
@@ -66,7 +66,7 @@ class CallOver:
     cause: Cause
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class CompletionFailed:
     """What ``device`` asked for in ``call`` was accepted and came to nothing."""
 
@@ -77,7 +77,7 @@ class CompletionFailed:
     states: Mapping[str, State]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class DigitsSent:
     """``device`` sent DTMF ``digits`` into ``call``."""
 
@@ -88,7 +88,7 @@ class DigitsSent:
     states: Mapping[str, State]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class DoNotDisturbSet:
     """Do not disturb was switched at ``device``."""
 
@@ -97,7 +97,7 @@ class DoNotDisturbSet:
     on: bool
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ForwardingSet:
     """A forwarding of ``device`` is as ``rule`` says now."""
 
@@ -106,7 +106,7 @@ class ForwardingSet:
     rule: ForwardRule
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ServiceChanged:
     """``device`` went out of service or came back (the kind says which)."""
 
@@ -115,7 +115,7 @@ class ServiceChanged:
     cause: Cause
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class LinkChanged:
     """The PBX is lost, or is there again and the picture is true again."""
 

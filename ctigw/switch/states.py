@@ -11,14 +11,13 @@ rang (null to null), and a call that has reached the outside network says nothin
 
 from __future__ import annotations
 
-import enum
-
 from transitions import Machine
 
 from ctigw.switch.driver import Kind
+from ctigw.values import Enum
 
 
-class State(enum.Enum):
+class State(Enum):
     """LocalConnectionState: how a device takes part in a call."""
 
     NULL = "null"

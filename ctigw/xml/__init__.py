@@ -1,0 +1,156 @@
+"""Dataclasses to XML and back, declared once.
+
+A message is a frozen dataclass; its fields, in order, are its child elements.  Reading is liberal: names
+are matched without their namespace, children may come in any order, unknown ones are ignored.  Writing is
+strict: the namespace asked for, declared order.  Both are derived from the declaration::
+
+    @message
+    class MonitorStop:
+        monitor_cross_ref_id: str          # <monitorCrossRefID>, mandatory
+        reason: EventCause | None = None   # optional
+
+Field types: ``str``, ``int``, ``bool``, an ``Enum`` (its values are the texts), a ``Flag`` (an element for
+each member that is set, with the text ``true``), ``bytes`` (hexBinary), `Empty` (an element without content),
+`Elements` (whatever is there, as names and texts), another dataclass, ``T | None`` (optional) and
+``tuple[T, ...]`` (repeated).  `child` overrides a name, or wraps a repeated child in an element of its own.
+A class marked `choice` has exactly one of its children.
+
+`parsing` has the one parser, which is for documents that nobody vouches for; `reading` and `writing` make a
+function for each class; `plain` reads what needs no parser.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+from xml.sax.saxutils import quoteattr
+
+from ctigw.values import value
+from ctigw.xml.declaration import (
+    EMPTY,
+    Child,
+    Elements,
+    Empty,
+    Plan,
+    camel_case,
+    child,
+    choice,
+    flag_name,
+    plan,
+)
+from ctigw.xml.errors import BadValueError, NotXmlError, UnknownMessageError, XmlError
+from ctigw.xml.parsing import name_of, parse
+from ctigw.xml.plain import Plain
+from ctigw.xml.reading import Readers
+from ctigw.xml.writing import Writers
+
+__all__ = [
+    "DECLARATION",
+    "EMPTY",
+    "MAX_DEPTH",
+    "BadValueError",
+    "Child",
+    "Document",
+    "Elements",
+    "Empty",
+    "NotXmlError",
+    "Plan",
+    "Schema",
+    "UnknownMessageError",
+    "XmlError",
+    "camel_case",
+    "child",
+    "choice",
+    "flag_name",
+]
+
+T = TypeVar("T")
+MAX_DEPTH = 32
+DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>'
+# Characters of a name of the sender's own that are told.
+SHOWN = 80
+
+
+@value
+class Document:
+    """A message as it was read, and the namespace that its sender used ("" for none)."""
+
+    message: Any
+    namespace: str
+
+
+class Schema:
+    """The messages of one family of namespaces, by the local name of their root element.
+
+    ``plain``: whether messages that are written plainly are read without the parser.
+    """
+
+    def __init__(self, namespace: str, *, max_depth: int = MAX_DEPTH, plain: bool = True) -> None:
+        self.namespace = namespace
+        self.messages: dict[str, type] = {}
+        self._max_depth = max_depth
+        self._namespaces: dict[type, str] = {}
+        self._plans: dict[type, Plan] = {}
+        self._readers, self._writers = Readers(self.plan), Writers(self.plan)
+        self._plain = Plain(self.messages, self.plan) if plain else None
+        # The tags of the root, by class and namespace.
+        self._tags: dict[tuple[type, str | None], tuple[str, str]] = {}
+
+    def register(self, cls: type[T], namespace: str | None = None) -> type[T]:
+        """Make dataclass ``cls`` a message, named as its root element.
+
+        ``namespace``: the one it is always written in, unless it is written in none.
+        """
+        self.messages[cls.__name__] = cls
+        if namespace is not None:
+            self._namespaces[cls] = namespace
+        return cls
+
+    def decode(self, xml: bytes) -> Document:
+        """The message in ``xml``.
+
+        Raises `NotXmlError`, `UnknownMessageError` or `BadValueError`.
+        """
+        if self._plain is not None and (found := self._plain.read(xml)) is not None:
+            return Document(*found)
+        try:
+            root = parse(xml, self._max_depth)
+        except NotXmlError as error:
+            if error.name not in self.messages:
+                error.name = ""
+            raise
+        name, namespace = name_of(root)
+        cls = self.messages.get(name)
+        if cls is None:
+            raise UnknownMessageError(name[:SHOWN], "unknown message", name, namespace)
+        try:
+            return Document(self._readers.reader(cls)(root, name), namespace)
+        except XmlError as error:
+            raise BadValueError(error.path, error.why, name, namespace) from None
+
+    def encode(self, message: object, namespace: str | None = None) -> bytes:
+        """``message`` as an ASCII document in ``namespace`` (the schema's own by default, "" for none)."""
+        cls = type(message)
+        content = self._writers.writer(cls)(message)
+        try:
+            opening, closing = self._tags[cls, namespace]
+        except KeyError:
+            opening, closing = self._root(cls, namespace)
+        if not content:
+            return f"{opening[:-1]}/>".encode("ascii")
+        return f"{opening}{content}{closing}".encode("ascii")
+
+    def _root(self, cls: type, namespace: str | None) -> tuple[str, str]:
+        """The declaration and the tags of the root."""
+        wanted = self.namespace if namespace is None else namespace
+        wanted = wanted and self._namespaces.get(cls, wanted)
+        attribute = f" xmlns={quoteattr(wanted)}" if wanted else ""
+        tags = f"{DECLARATION}<{cls.__name__}{attribute}>", f"</{cls.__name__}>"
+        self._tags[cls, namespace] = tags
+        return tags
+
+    def plan(self, cls: type) -> Plan:
+        """How ``cls`` is read and written; made once for each class."""
+        found = self._plans.get(cls)
+        if found is None:
+            found = self._plans[cls] = plan(cls)
+        return found
