@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -144,8 +145,13 @@ def gateway(config: Config, driver: Driver, clock: IReactorTime, keeping: Keepin
     """A gateway before ``driver``'s PBX, on ``clock``; ``keeping`` knows who clients are and has the logs."""
     limits = config.limits
     switch = Switch(driver, within=within(clock, limits.command_seconds), spawn=spawn)
+    counters: Counter[str] = Counter()
     monitors = Monitors(
-        switch, per_session=limits.monitors_per_session, per_device=limits.monitors_per_device
+        switch,
+        per_session=limits.monitors_per_session,
+        per_device=limits.monitors_per_device,
+        later=partial(clock.callLater, 0),
+        counters=counters,
     )
     registrations = Registrations(switch, per_session=limits.registrations_per_session)
 
@@ -160,7 +166,6 @@ def gateway(config: Config, driver: Driver, clock: IReactorTime, keeping: Keepin
     )
     calls = CallLog(keeping.call, clock.seconds)
     switch.observe(calls.on_event)
-    counters: Counter[str] = Counter()
     dispatcher = Dispatcher(Audit(keeping.asked, clock.seconds).record, counters)
     dispatcher.serve_with(applications.handlers(), strangers=True)
     dispatcher.serve_with(CallControl(switch).handlers())

@@ -15,6 +15,7 @@ from twisted.internet import reactor
 from twisted.logger import globalLogPublisher
 
 from ctigw.csta.association import Association
+from ctigw.csta.frame import PREFIX, EventFrames
 from ctigw.csta.validation import validator
 from ctigw.store.database import Database, url_in
 from tests import postgresql
@@ -29,13 +30,22 @@ if REFERENCE.exists():
 def only_valid_messages(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Collects what is wrong with the messages sent, since raising there would only look like a crash."""
     wrong: list[tuple[str, bytes]] = []
-    send = Association._send
+    send, frame = Association._send, EventFrames.frame
 
-    def judged(self: Association, invoke_id: int, body: bytes) -> None:
-        send(self, invoke_id, body)
+    def judged(body: bytes) -> None:
         wrong.extend((why, body) for judge in judges if (why := judge(body)) is not None)
 
-    monkeypatch.setattr(Association, "_send", judged)
+    def judged_send(self: Association, invoke_id: int, body: bytes) -> None:
+        send(self, invoke_id, body)
+        judged(body)
+
+    def judged_frame(self: EventFrames, cross_ref_id: bytes) -> bytes:
+        made = frame(self, cross_ref_id)
+        judged(made[PREFIX:])
+        return made
+
+    monkeypatch.setattr(Association, "_send", judged_send)
+    monkeypatch.setattr(EventFrames, "frame", judged_frame)
     yield
     assert wrong == []
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Any
 
-from ctigw.csta.frame import EVENT_INVOKE_ID, MAX_RECEIVED, Frame, FrameReader, FrameTooLongError
+from ctigw.csta.frame import MAX_RECEIVED, Frame, FrameReader, FrameTooLongError, prefix
 from ctigw.csta.types import answer_namespace, csta, error_code
 from ctigw.errors import Reason
 from ctigw.values import value
@@ -70,6 +71,12 @@ def is_response(name: str) -> bool:
     return name.endswith("Response") or name in ("CSTAErrorCode", "ErrorValue")
 
 
+@cache
+def _asks(cls: type) -> bool:
+    """Whether messages of this class are requests."""
+    return not (is_response(cls.__name__) or cls.__name__.endswith("Event"))
+
+
 class Association:
     """``ids`` is the range of this side's invoke ids; ``max_frame`` (bytes) bounds what is received.
 
@@ -77,7 +84,9 @@ class Association:
     ``counters``: where what goes wrong is counted; associations may share it.
     """
 
-    __slots__ = ("_ids", "_inspect", "_next", "_outgoing", "_outstanding", "_reader", "counters")
+    __slots__ = (
+        "_ids", "_inspect", "_next", "_outgoing", "_outstanding", "_reader", "counters", "waiting",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -90,8 +99,10 @@ class Association:
         self._inspect = inspect
         self._reader = FrameReader(max_frame)
         self._ids, self._next = ids, ids.start
-        self._outstanding: set[int] = set()
+        # None: there are none.  An empty set would be the greatest part of an idle association.
+        self._outstanding: set[int] | None = None
         self._outgoing: list[bytes] = []
+        self.waiting = 0
         self.counters: Counter[str] = Counter() if counters is None else counters
 
     def receive(self, data: bytes) -> Iterator[Incoming]:
@@ -99,13 +110,16 @@ class Association:
 
         Who stops half way gets the rest from the next call.
         """
-        return self._received(self._reader.feed(data))
+        self._reader.feed(data)
+        return iter(self._received, None)
 
-    def _received(self, frames: Iterator[Frame]) -> Iterator[Incoming]:
-        for frame in frames:
+    def _received(self) -> Incoming | None:
+        """The next message that is to be looked at; None: there is none yet."""
+        while (frame := self._reader.next()) is not None:
             incoming = self._classify(frame)
             if incoming is not None:
-                yield incoming
+                return incoming
+        return None
 
     def close(self) -> None:
         """Receive nothing more; what is to be sent stays."""
@@ -113,14 +127,16 @@ class Association:
 
     def request(self, message: object, namespace: str | None = None) -> int:
         """Ask the peer; gives the invoke id.  Raises `OverflowError` when every id is outstanding."""
-        if len(self._outstanding) >= len(self._ids):
+        outstanding = self._outstanding or set()
+        if len(outstanding) >= len(self._ids):
             raise OverflowError("every invoke id is outstanding")
-        while self._next in self._outstanding:
+        while self._next in outstanding:
             self._advance()
         invoke_id = self._next
         self._advance()
         self._send(invoke_id, csta.encode(message, namespace))
-        self._outstanding.add(invoke_id)
+        outstanding.add(invoke_id)
+        self._outstanding = outstanding
         return invoke_id
 
     def tell(self, message: object, namespace: str | None = None) -> None:
@@ -138,35 +154,54 @@ class Association:
             refusal = error_code(Reason.RESOURCE_LIMIT_EXCEEDED)
             self._send(invoke_id, csta.encode(refusal, namespace))
 
-    def event(self, message: object, namespace: str) -> None:
-        """Tell the peer what happened, in the namespace of its MonitorStart."""
-        self._send(EVENT_INVOKE_ID, csta.encode(message, answer_namespace(namespace)))
+    def event(self, frame: bytes) -> None:
+        """Tell the peer what happened: a frame of `EventFrames`."""
+        self._outgoing.append(frame)
+        self.waiting += len(frame)
 
-    def outgoing(self) -> list[bytes]:
-        """The frames to send now, whole and in order; they are the caller's from here on."""
-        frames, self._outgoing = self._outgoing, []
+    def outgoing(self, most: int | None = None) -> list[bytes]:
+        """The frames to send now, whole and in order; they are the caller's from here on.
+
+        ``most``: as many as have so many bytes together, and one more.  `waiting` says how many bytes there
+        are in all.
+        """
+        frames = self._outgoing
+        if most is None or self.waiting <= most:
+            self._outgoing, self.waiting = [], 0
+            return frames
+        count = 0
+        while most > 0:
+            most -= len(frames[count])
+            count += 1
+        count = max(count, 1)
+        self._outgoing, frames = frames[count:], frames[:count]
+        self.waiting -= sum(map(len, frames))
         return frames
 
     def _send(self, invoke_id: int, body: bytes) -> None:
-        self._outgoing.append(Frame(invoke_id, body).encode())
+        frame = prefix(invoke_id, len(body)) + body
+        self._outgoing.append(frame)
+        self.waiting += len(frame)
 
     def _advance(self) -> None:
         self._next = self._next + 1 if self._next + 1 < self._ids.stop else self._ids.start
 
     def _classify(self, frame: Frame) -> Incoming | None:
+        body = frame.body
         try:
-            document = csta.decode(frame.body)
+            document = csta.decode(body)
         except XmlError as error:
             return self._undecoded(frame.invoke_id, error)
-        name = type(document.message).__name__
-        if is_response(name):
-            return self._answer(frame.invoke_id, document.message)
-        if name.endswith("Event"):
-            return Event(document.message)
-        why = self._inspect(frame.body) if self._inspect else None
+        message, namespace = document.message, document.namespace
+        cls: type = type(message)
+        if not _asks(cls):
+            return (
+                Event(message) if cls.__name__.endswith("Event") else self._answer(frame.invoke_id, message)
+            )
+        why = self._inspect(body) if self._inspect else None
         if why is not None:
-            return Unreadable(frame.invoke_id, name, document.namespace, unknown=False, why=why)
-        return Request(frame.invoke_id, document.message, document.namespace)
+            return Unreadable(frame.invoke_id, cls.__name__, namespace, unknown=False, why=why)
+        return Request(frame.invoke_id, message, namespace)
 
     def _undecoded(self, invoke_id: int, error: XmlError) -> Incoming | None:
         if is_response(error.name):
@@ -178,7 +213,7 @@ class Association:
         return Unreadable(invoke_id, error.name, error.namespace, unknown, str(error))
 
     def _answer(self, invoke_id: int, message: Any) -> Incoming | None:
-        if invoke_id not in self._outstanding:
+        if self._outstanding is None or invoke_id not in self._outstanding:
             self.counters["stray responses"] += 1
             return None
         self._outstanding.discard(invoke_id)

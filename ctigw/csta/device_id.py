@@ -37,6 +37,11 @@ def is_number(text: str) -> bool:
     return _NUMBER.fullmatch(text) is not None
 
 
+def as_dialled(number: str) -> str:
+    """The plainest form of a device id: the digits."""
+    return number
+
+
 FORMS: dict[str, str] = {
     "digits": "{number}",
     "tel": "tel:{number}",
@@ -47,5 +52,7 @@ FORMS: dict[str, str] = {
 
 def shown_as(form: str, domain: str) -> Callable[[str], str]:
     """A function that writes numbers in one of the `FORMS`."""
+    if form == "digits":
+        return as_dialled
     template = FORMS[form]
     return lambda number: template.format(number=number, domain=domain)

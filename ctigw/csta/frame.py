@@ -19,6 +19,9 @@ EVENT_INVOKE_ID = 9999
 MAX_SENT = 0x7FFF
 MAX_RECEIVED = 0xFFFF
 SHOWN = 16
+_OPENING = b"<monitorCrossRefID>"
+_CLOSING = b"</monitorCrossRefID>"
+_EMPTY = _OPENING + _CLOSING
 
 
 class FrameError(ValueError):
@@ -38,10 +41,42 @@ class Frame:
 
     def encode(self, limit: int = MAX_SENT) -> bytes:
         """The frame as bytes.  Raises `FrameTooLongError` above ``limit`` bytes."""
-        length = PREFIX + len(self.body)
-        if length > limit:
-            raise FrameTooLongError(f"frame of {length} bytes exceeds {limit}")
-        return b"\0\0%c%c%04d%b" % (length >> 8, length & 0xFF, self.invoke_id, self.body)
+        return prefix(self.invoke_id, len(self.body), limit) + self.body
+
+
+def prefix(invoke_id: int, length: int, limit: int = MAX_SENT) -> bytes:
+    """What goes before a body of ``length`` bytes.  Raises `FrameTooLongError` above ``limit``."""
+    length += PREFIX
+    if length > limit:
+        raise FrameTooLongError(f"frame of {length} bytes exceeds {limit}")
+    return b"\0\0%c%c%04d" % (length >> 8, length & 0xFF, invoke_id)
+
+
+class EventFrames:
+    """The frames of one event for all monitors that are told it in the same words.
+
+    ``body`` is the event as an empty monitorCrossRefID would leave it: nothing else differs.
+    """
+
+    __slots__ = ("_head", "_starts", "_tail")
+
+    def __init__(self, body: bytes) -> None:
+        head, rest = body.split(_EMPTY, 1)
+        self._head, self._tail = head + _OPENING, _CLOSING + rest
+        # What comes before a cross reference, by the length of that.
+        self._starts: dict[int, bytes] = {}
+
+    def frame(self, cross_ref_id: bytes) -> bytes:
+        """The frame for the monitor ``cross_ref_id``.  Raises `FrameTooLongError`."""
+        start = self._starts.get(len(cross_ref_id))
+        if start is None:
+            start = self._start(len(cross_ref_id))
+        return start + cross_ref_id + self._tail
+
+    def _start(self, length: int) -> bytes:
+        whole = len(self._head) + length + len(self._tail)
+        start = self._starts[length] = prefix(EVENT_INVOKE_ID, whole) + self._head
+        return start
 
 
 class FrameReader:
@@ -51,59 +86,67 @@ class FrameReader:
     nothing once the stream is lost.
     """
 
-    __slots__ = ("_buffer", "_limit", "_lost", "_taken")
+    __slots__ = ("_at", "_buffer", "_limit", "_lost")
 
     def __init__(self, limit: int = MAX_RECEIVED) -> None:
-        self._buffer = bytearray()
+        # A chunk as it came, while its frames are taken; what is unfinished grows in an array.
+        self._buffer: bytes | bytearray = b""
+        self._at = 0
         self._limit = limit
-        self._taken = 0
         self._lost: str | None = None
 
     def feed(self, data: bytes) -> Iterator[Frame]:
-        """Take ``data``; gives every frame that is complete, in order.
+        """Take ``data``; gives every frame that is complete, in order: see `next`.
 
-        Who stops half way gets the others from the next call.  The iterator raises `FrameError`, after the
-        frames before it, on a prefix whose format is not 0, whose length is below 9 or above the limit, or
-        whose invoke id is not four digits; and so does every one after it, since nobody knows where the next
-        frame begins.
+        Who stops half way gets the others from the next call.
         """
-        del self._buffer[: self._taken]
-        self._taken = 0
         if self._lost is None:
-            self._buffer += data
-        return self._frames()
+            if self._at == len(self._buffer):
+                self._buffer, self._at = data, 0
+            else:
+                self._keep_rest()
+                self._buffer += data
+        return iter(self.next, None)
 
-    def _frames(self) -> Iterator[Frame]:
+    def next(self) -> Frame | None:
+        """The next frame, None when it is not complete.
+
+        Raises `FrameError` on a prefix whose format is not 0, whose length is below 9 or above the limit, or
+        whose invoke id is not four digits; and so does every call after that, since nobody knows where the
+        next frame begins.
+        """
         if self._lost is not None:
             raise FrameError(self._lost)
-        buffer = self._buffer
-        while len(buffer) - self._taken >= PREFIX:
-            start = self._taken
-            length = self._length(buffer, start)
-            if len(buffer) - start < length:
-                break
-            self._taken = stop = start + length
-            yield Frame(int(buffer[start + 4 : start + 8]), bytes(buffer[start + PREFIX : stop]))
-        del buffer[: self._taken]
-        self._taken = 0
+        buffer, start = self._buffer, self._at
+        there = len(buffer) - start
+        if there < PREFIX:
+            self._keep_rest()
+            return None
+        length = buffer[start + 2] << 8 | buffer[start + 3]
+        digits = buffer[start + 4 : start + 8]
+        if buffer[start] or buffer[start + 1] or not PREFIX < length <= self._limit or not digits.isdigit():
+            self._lose(f"bad prefix {bytes(buffer[start : start + SHOWN])!r}")
+            raise FrameError(self._lost)
+        if there < length:
+            self._keep_rest()
+            return None
+        self._at = start + length
+        return Frame(int(digits), bytes(buffer[start + PREFIX : start + length]))
 
     def close(self) -> None:
         """Let go of what is unfinished, and take nothing more."""
         self._lose("closed")
 
-    def _length(self, buffer: bytearray, start: int) -> int:
-        length = int.from_bytes(buffer[start + 2 : start + 4])
-        if (
-            buffer[start : start + 2] != b"\0\0"
-            or not PREFIX < length <= self._limit
-            or not buffer[start + 4 : start + 8].isdigit()
-        ):
-            why = f"bad prefix {bytes(buffer[start : start + SHOWN])!r}"
-            self._lose(why)
-            raise FrameError(why)
-        return length
+    def _keep_rest(self) -> None:
+        """Let go of the frames that were taken; what is left is grown in place, chunk by chunk."""
+        if self._at == len(self._buffer):
+            self._buffer = b""
+        elif isinstance(self._buffer, bytearray):
+            del self._buffer[: self._at]
+        else:
+            self._buffer = bytearray(memoryview(self._buffer)[self._at :])
+        self._at = 0
 
     def _lose(self, why: str) -> None:
         self._lost = why
-        self._buffer.clear()
-        self._taken = 0
+        self._buffer, self._at = b"", 0

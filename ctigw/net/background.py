@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine, Generator
+from functools import partial
 from typing import Any
 
 import structlog
@@ -15,16 +16,48 @@ from ctigw.errors import Reason, Refused
 log = structlog.get_logger(__name__)
 
 
-def within(clock: IReactorTime, seconds: float) -> Callable[[Awaitable[Any]], Awaitable[Any]]:
+def begun(work: Coroutine[Any, Any, Any]) -> Any:
+    """The result of ``work`` if it is done without waiting, which is nearly always; otherwise a Deferred.
+
+    What it raises at once is raised.  A Deferred for each request would cost more than to serve it.
+    """
+    try:
+        waiting = work.send(None)
+    except StopIteration as done:
+        return done.value
+    return Deferred.fromCoroutine(_rest(work, waiting))
+
+
+def _rest(work: Coroutine[Any, Any, Any], waiting: Any) -> Generator[Any, Any, Any]:
+    """``work`` from where it waits for the first time."""
+    while True:
+        try:
+            result = yield waiting
+        except GeneratorExit:  # nobody will ever tell what it waits for
+            work.close()
+            raise
+        except BaseException as error:  # noqa: BLE001 - what it waits for has failed: that is for the work
+            step = partial(work.throw, error)
+        else:
+            step = partial(work.send, result)
+        try:
+            waiting = step()
+        except StopIteration as done:
+            return done.value
+
+
+def within(
+    clock: IReactorTime, seconds: float
+) -> Callable[[Coroutine[Any, Any, Any]], Coroutine[Any, Any, Any]]:
     """A bound on commands: after ``seconds`` the one who waits is told resourceBusy.
 
     The command itself goes on: what it achieves late shows as events.
     """
 
-    async def bounded(command: Awaitable[Any]) -> Any:
-        work = Deferred.fromCoroutine(_awaited(command))
-        if work.called:
-            return await work
+    async def bounded(command: Coroutine[Any, Any, Any]) -> Any:
+        work = begun(command)
+        if not isinstance(work, Deferred):
+            return work
         answer: Deferred[Any] = Deferred()
         timer = clock.callLater(seconds, answer.errback, Refused(Reason.RESOURCE_BUSY))
 
@@ -48,7 +81,3 @@ def spawn(work: Coroutine[Any, Any, None]) -> None:
 
 def _failed(failure: Failure) -> None:
     log.error("background work failed", exc_info=failure.value)
-
-
-async def _awaited(command: Awaitable[Any]) -> Any:
-    return await command

@@ -1,8 +1,9 @@
 """One client's connection over TCP: where the gateway's bytes meet Twisted.
 
 A connection is a skin over a sans-IO `Association`: what arrives goes through it to the dispatcher, and
-what it has gathered to send leaves in one write a turn.  Answers are written in the turn in which the PBX
-accepts the command and drivers report in a later one, so an answer always precedes the events it causes.
+what it has gathered to send leaves in one write a turn (`sending`).  Answers are gathered in the turn in
+which the PBX accepts the command and drivers report in a later one, so an answer always precedes the events
+that it causes.
 """
 
 from __future__ import annotations
@@ -20,11 +21,13 @@ from zope.interface import implementer
 
 from ctigw.config import Listener
 from ctigw.csta.association import SERVER_IDS, Association, Event, Incoming, Request, Unreadable
-from ctigw.csta.device_id import shown_as
-from ctigw.csta.frame import FrameError, FrameTooLongError
+from ctigw.csta.device_id import as_dialled
+from ctigw.csta.frame import FrameError
 from ctigw.csta.system import SystemStatus, SystemStatusValue
 from ctigw.csta.types import ED3, answer_namespace, error_code
 from ctigw.errors import Reason
+from ctigw.net.background import begun
+from ctigw.net.sending import can_send_at_once, send
 from ctigw.net.serving import Rate, Serving
 from ctigw.services.dispatcher import Reply
 from ctigw.services.session import Session
@@ -43,7 +46,12 @@ class CstaConnection(Protocol):
     """One client's connection."""
 
     def __init__(
-        self, serving: Serving, listener: Listener, peer: str, closed: Callable[[CstaConnection], None]
+        self,
+        serving: Serving,
+        listener: Listener,
+        peer: str,
+        closed: Callable[[CstaConnection], None],
+        show: Callable[[str], str] = as_dialled,
     ) -> None:
         self._serving, self._listener, self._closed = serving, listener, closed
         self._association = Association(
@@ -53,17 +61,13 @@ class CstaConnection(Protocol):
             counters=serving.counters,
         )
         self._session = Session(
-            self._send_event,
-            self._ask,
-            self._tell,
+            self,
             peer,
             listener_rights=serving.rights,
             rights=serving.rights,
             service_initiated=listener.service_initiated,
-            show=shown_as(listener.device_id_form, listener.device_id_domain),
+            show=show,
         )
-        self._queue: deque[bytes] = deque()
-        self._queued = 0
         # Events that were dropped because the client did not read; the timer that ends its time to do so.
         self._dropped = 0
         self._full: IDelayedCall | None = None
@@ -71,9 +75,11 @@ class CstaConnection(Protocol):
         self._rate = Rate(serving.limits.requests_per_second, serving.clock.seconds)
         # The greeting and the first answer go by themselves: clients take one recv for one frame there.
         self._alone = 1 + listener.greet
-        self._paused = self._flushing = self._lost = self._reading = self._apart = self._unreadable = False
+        self._paused = self._flushing = self._lost = self._apart = self._unreadable = False
+        # Whether its bytes can go to the socket at once.
+        self._at_once = False
         # What follows answers already given, with its namespace: a list at a time, by single messages.
-        self._following: deque[tuple[Iterator[object], str]] = deque()
+        self._following: deque[tuple[Iterator[object], str]] | None = None
         # What arrived while the client did not read is still to be looked at.
         self._resting = False
         # The time that a client has to say who it is, where it must.
@@ -89,12 +95,12 @@ class CstaConnection(Protocol):
             transport.setTcpNoDelay(True)
             transport.setTcpKeepAlive(True)  # a client whose machine is gone must not hold its place for ever
         transport.registerProducer(self, True)
+        self._at_once = can_send_at_once(transport)
         if self._session.rights is None and self._serving.limits.login_seconds:
             seconds = self._serving.limits.login_seconds
             self._login = self._serving.clock.callLater(seconds, self._must_be_known)
         if self._listener.greet:
             self._association.request(SystemStatus(system_status=self._serving.status()))
-            self._gather()
             self._flush()
 
     def handshakeCompleted(self) -> None:
@@ -114,10 +120,9 @@ class CstaConnection(Protocol):
 
     def _take(self, data: bytes) -> None:
         """Serve what has arrived; while the client does not read, it stays where it is."""
-        self._reading = True
         try:
             arrived = self._association.receive(data)
-            while self._full is None and self._ending is None:
+            while self._looks_on:
                 incoming = next(arrived, None)
                 if incoming is None:
                     break
@@ -126,14 +131,11 @@ class CstaConnection(Protocol):
             log.warning("stream lost, closing", peer=self._session.peer, why=str(error))
             self._serving.counters["bad prefixes"] += 1
             self.close()
-        finally:
-            self._reading = False
-        self._flush()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._lost = True
-        self._queue.clear()
-        self._following.clear()
+        self._association.outgoing()
+        self._following = None
         for timer in (self._full, self._login, self._ending):
             if timer is not None and timer.active():
                 timer.cancel()
@@ -149,7 +151,7 @@ class CstaConnection(Protocol):
             return
         self._ending = self._serving.clock.callLater(ENDING, self._never_closes)
         self._association.close()
-        self._following.clear()
+        self._following = None
         if self._full is not None and self._full.active():
             self._full.cancel()
         self._full = None
@@ -158,7 +160,7 @@ class CstaConnection(Protocol):
 
     def abort(self) -> None:
         """Close the connection at once: what it has not been sent yet is lost."""
-        self._queue.clear()
+        self._association.outgoing()
         self.close()
         self._transport.abortConnection()
 
@@ -193,16 +195,14 @@ class CstaConnection(Protocol):
     # What arrives
 
     def _handle(self, incoming: Incoming) -> None:
-        match incoming:
-            case Request():
-                self._told_in = answer_namespace(incoming.namespace)
-                self._serve(incoming)
-            case Unreadable():
-                self._refuse(incoming)
-            case Event():
-                self._serving.counters["events from clients"] += 1
-            case _:  # an answer to a greeting: that it came is all there is to know
-                pass
+        if type(incoming) is Request:
+            self._told_in = answer_namespace(incoming.namespace)
+            self._serve(incoming)
+        elif type(incoming) is Unreadable:
+            self._refuse(incoming)
+        elif type(incoming) is Event:
+            self._serving.counters["events from clients"] += 1
+        # else an answer to a greeting: that it came is all there is to know
 
     def _refuse(self, unreadable: Unreadable) -> None:
         """Answer what cannot be read.  The log is told of the first alone: clients send what they like."""
@@ -221,10 +221,15 @@ class CstaConnection(Protocol):
         self._serving_now += 1
         self._serving.in_hand.count += 1
         work = self._serving.dispatcher.serve(self._session, request.message, request.namespace)
-        answered = Deferred.fromCoroutine(work)
-        answered.addCallback(self._answer, request)
-        answered.addErrback(self._crashed)
-        answered.addBoth(self._done)
+        try:
+            answer = begun(work)
+        except Exception as error:  # noqa: BLE001 - a bug, and this connection's alone
+            self._crashed(error)
+            return
+        if isinstance(answer, Deferred):
+            answer.addCallbacks(self._answered, lambda failure: self._crashed(failure.value), (request,))
+        else:
+            self._answered(answer, request)
 
     def _is_too_much(self, request: Request | Unreadable) -> bool:
         """Whether another request of this client is not served now; it is told so."""
@@ -238,25 +243,30 @@ class CstaConnection(Protocol):
         """Why another request of this client is not served now."""
         if self._serving.in_hand.ending is not None:
             return Reason.RESOURCE_OUT_OF_SERVICE
-        waiting = max(0, len(self._following) - 1)  # behind the one that is being told
+        waiting = len(self._following) - 1 if self._following else 0  # behind the one that is being told
         if self._serving_now + waiting >= self._serving.limits.requests_in_hand:
             return Reason.OUTSTANDING_REQUEST_LIMIT_EXCEEDED
         return None if self._rate.allows() else Reason.PERFORMANCE_LIMIT_EXCEEDED
 
-    def _answer(self, answer: object, request: Request) -> None:
-        if isinstance(answer, Reply):
-            self._respond(request.invoke_id, answer.response, request.namespace)
-            self._follow_with(answer.followed_by, request.namespace)
-        else:
-            self._respond(request.invoke_id, answer, request.namespace)
+    def _answered(self, answer: object, request: Request) -> None:
+        """A request is over: it makes room for another, and keeps nobody from stopping."""
+        try:
+            if type(answer) is Reply:
+                self._respond(request.invoke_id, answer.response, request.namespace)
+                self._follow_with(answer.followed_by, request.namespace)
+            else:
+                self._respond(request.invoke_id, answer, request.namespace)
+        except Exception as error:  # noqa: BLE001 - as above
+            self._fails(error)
+        self._done()
 
-    def _done(self, _result: object) -> None:
-        """A request is over, however it went: it makes room for another, and keeps nobody from stopping."""
+    def _crashed(self, error: BaseException | None) -> None:
+        self._fails(error)
+        self._done()
+
+    def _done(self) -> None:
         self._serving_now -= 1
         self._serving.in_hand.answered()
-
-    def _crashed(self, failure: Failure) -> None:
-        self._fails(failure.value)
 
     def _fails(self, error: BaseException | None) -> None:
         """An answer that could not be encoded or written: a bug, and this connection's alone."""
@@ -270,20 +280,22 @@ class CstaConnection(Protocol):
             self._association.respond(invoke_id, response, namespace)
             self._gather()
 
-    def _send_event(self, message: object, namespace: str) -> None:
-        if self._is_over:
-            return
-        if self._full is not None:
+    # services.session.Client
+
+    def send_event(self, frame: bytes) -> None:
+        if self._full is None and self._ending is None and not self._lost:
+            association = self._association
+            association.event(frame)
+            if not self._flushing:
+                self._flushing = True
+                self._serving.turn.add(self)
+            if association.waiting > self._serving.limits.send_queue:
+                self._is_full()
+        elif not self._is_over:
             self._dropped += 1
             self._serving.counters["events dropped"] += 1
-            return
-        try:
-            self._association.event(message, namespace)
-        except FrameTooLongError:
-            self._serving.counters["events too long"] += 1
-        self._gather()
 
-    def _ask(self, message: object, namespace: str) -> None:
+    def ask(self, message: object, namespace: str) -> None:
         """Send a request of the gateway's own; that it is answered is all there is to know."""
         if self._is_over:
             return
@@ -294,7 +306,7 @@ class CstaConnection(Protocol):
             self._association.tell(message, answer_namespace(namespace))
         self._gather()
 
-    def _tell(self, message: object, namespace: str) -> None:
+    def tell(self, message: object, namespace: str) -> None:
         if not self._is_over:
             self._association.tell(message, answer_namespace(namespace))
             self._gather()
@@ -302,6 +314,8 @@ class CstaConnection(Protocol):
     def _follow_with(self, messages: Iterator[object], namespace: str) -> None:
         if self._is_over:
             return
+        if self._following is None:
+            self._following = deque()
         self._following.append((messages, namespace))
         if len(self._following) == 1:
             self._follow()
@@ -313,11 +327,16 @@ class CstaConnection(Protocol):
                 messages, namespace = self._following[0]
                 message = next(messages, None)
                 if message is not None:
-                    self._tell(message, namespace)
+                    self.tell(message, namespace)
                     return
                 self._following.popleft()
         except Exception as error:  # noqa: BLE001 - a bug, and this connection's alone
             self._fails(error)
+
+    @property
+    def _looks_on(self) -> bool:
+        """Whether what arrives is looked at, one after the other."""
+        return self._full is None and self._ending is None
 
     @property
     def _is_over(self) -> bool:
@@ -325,20 +344,20 @@ class CstaConnection(Protocol):
         return self._lost or self._ending is not None
 
     def _gather(self) -> None:
-        for frame in self._association.outgoing():
-            self._queue.append(frame)
-            self._queued += len(frame)
-        if self._queued > self._serving.limits.send_queue and self._full is None and self._ending is None:
+        """There is something to send."""
+        if not self._flushing:
+            self._flushing = True
+            self._serving.turn.add(self)
+        too_much = self._association.waiting > self._serving.limits.send_queue
+        if too_much and self._full is None and self._ending is None:
             self._is_full()
-        if not self._reading:
-            self._flush_soon()
 
     def _is_full(self) -> None:
         """The client does not read: it gets no more events, and is not read from, until it does.
 
         Answers are still kept for it, as many as it had requests in hand; so what it can take is bounded.
         """
-        log.warning("client reads too slowly", peer=self._session.peer, queued=self._queued)
+        log.warning("client reads too slowly", peer=self._session.peer, queued=self._association.waiting)
         self._transport.pauseProducing()
         self._full = self._serving.clock.callLater(self._serving.limits.send_queue_seconds, self._too_late)
 
@@ -358,7 +377,7 @@ class CstaConnection(Protocol):
             self._serving.clock.callLater(0, self._take_rest)
         if self._dropped:
             self._dropped = 0
-            self._ask(SystemStatus(system_status=SystemStatusValue.MESSAGES_LOST), self._told_in)
+            self.ask(SystemStatus(system_status=SystemStatusValue.MESSAGES_LOST), self._told_in)
 
     def _take_rest(self) -> None:
         """Serve what arrived meanwhile, and only then read more: so what waits is bounded."""
@@ -369,30 +388,36 @@ class CstaConnection(Protocol):
         if self._full is None and not self._resting and not self._is_over:
             self._transport.resumeProducing()
 
-    def _flush_soon(self) -> None:
-        if not self._flushing:
-            self._flushing = True
-            self._serving.clock.callLater(0, self._flush_turn)
-
-    def _flush_turn(self) -> None:
+    def flush(self) -> None:
+        """The turn is over."""
         self._flushing = False
         self._flush()
 
     def _flush(self) -> None:
-        while self._queue and not (self._paused or self._lost or self._apart):
-            alone = bool(self._alone or self._listener.one_frame_per_segment)
-            self._alone = max(0, self._alone - 1)
-            self._write(1 if alone else WRITE)
-            if alone:
+        association = self._association
+        while association.waiting and not (self._paused or self._lost or self._apart):
+            if self._alone or self._listener.one_frame_per_segment:
+                self._alone = max(0, self._alone - 1)
+                self._write(association.outgoing(1))
                 self._keep_apart()
-        if self._queue or self._lost:
+            else:
+                self._write(association.outgoing(WRITE))
+        if association.waiting or self._lost:
             return
         if self._ending is not None:
             self._leave()
         elif not self._paused:
             if self._full is not None:
                 self._reads_again()
-            self._follow()
+            if self._following:
+                self._follow()
+
+    def _write(self, frames: list[bytes]) -> None:
+        data = frames[0] if len(frames) == 1 else b"".join(frames)
+        if self._at_once:
+            send(self._transport, data)
+        else:
+            self._transport.write(data)
 
     def _keep_apart(self) -> None:
         """Write nothing more until Twisted has sent what is written.
@@ -407,16 +432,6 @@ class CstaConnection(Protocol):
     def _is_apart(self) -> None:
         self._apart = False
         self._flush()
-
-    def _write(self, size: int) -> None:
-        """Hand over frames: at least one, and more while they are fewer than ``size`` bytes."""
-        frames = [self._queue.popleft()]
-        taken = len(frames[0])
-        while self._queue and taken < size:
-            frames.append(self._queue.popleft())
-            taken += len(frames[-1])
-        self._queued -= taken
-        self._transport.write(b"".join(frames))
 
     @property
     def _transport(self) -> Any:

@@ -10,6 +10,7 @@ from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Factory
 
 from ctigw.config import Listener
+from ctigw.csta.device_id import shown_as
 from ctigw.net.csta_connection import CstaConnection
 from ctigw.net.serving import Serving, bounded, fire
 
@@ -26,6 +27,7 @@ class CstaFactory(Factory):
     def __init__(self, serving: Serving, listener: Listener) -> None:
         self._serving, self._listener = serving, listener
         self._networks = [ipaddress.ip_network(network) for network in listener.networks]
+        self._show = shown_as(listener.device_id_form, listener.device_id_domain)
         self._open: set[CstaConnection] = set()
         self._closed: Deferred[None] | None = None
 
@@ -45,7 +47,7 @@ class CstaFactory(Factory):
             log.warning("too many connections, closing", peer=host)
             self._serving.counters["connections refused"] += 1
             return None
-        connection = CstaConnection(self._serving, self._listener, host, self._gone)
+        connection = CstaConnection(self._serving, self._listener, host, self._gone, self._show)
         self._open.add(connection)
         return connection
 

@@ -13,6 +13,7 @@ from twisted.internet.interfaces import IReactorTime
 from ctigw.config import Limits
 from ctigw.csta.association import Inspect
 from ctigw.csta.system import SystemStatusValue
+from ctigw.net.sending import Turn
 from ctigw.services.dispatcher import Dispatcher
 from ctigw.services.session import EVERYTHING, Rights, Session
 
@@ -60,7 +61,7 @@ class Serving:
     ``status`` tells how the gateway is, for greetings; ``ended`` is told of each session that is over.
     ``rights``: those of a client that has not said who it is; None: it must.
     ``certified`` gives the rights of a client whose certificate names it so; None: nobody is called that.
-    ``in_hand`` is shared by all listeners.
+    ``in_hand`` is shared by all listeners.  ``turn``: who has something to send at its end.
     """
 
     dispatcher: Dispatcher
@@ -73,6 +74,10 @@ class Serving:
     inspect: Inspect | None = None
     counters: Counter[str] = field(default_factory=Counter)
     in_hand: InHand = field(default_factory=InHand)
+    turn: Turn = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.turn = Turn(self.clock)
 
 
 class Rate:

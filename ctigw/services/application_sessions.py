@@ -180,7 +180,7 @@ class ApplicationSessions:
         message = ApplicationSessionTerminated(session_id=application.id, session_term_reason=reason)
         self.end(session)
         self._over(session)
-        session.tell(message, application.namespace)
+        session.client.tell(message, application.namespace)
 
 
 class _Rung:

@@ -107,7 +107,7 @@ class Audit:
         """Whether a refusal has not been audited for this connection, nor lately for its host."""
         if outcome in session.refusals_audited:
             return False
-        session.refusals_audited.add(outcome)
+        session.refusals_audited = (*session.refusals_audited, outcome)
         key, now = (session.peer, outcome), self._now()
         if now - self._refused.get(key, -WHILE) < WHILE:
             return False

@@ -72,27 +72,26 @@ class Dispatcher:
     async def serve(self, session: Session, request: object, namespace: str) -> object:
         """The answer to ``request``: a response, a `Reply`, or a CSTAErrorCode."""
         self.counters["requests"] += 1
-        handler = self._handlers.get(type(request))
+        cls = type(request)
+        handler = self._handlers.get(cls)
         if handler is None:
             return self._refusal(Reason.SERVICE_NOT_SUPPORTED)
         rights = session.rights
-        answer = await self._served(handler, session, request, namespace)
+        answer: object
+        try:
+            if cls not in self._for_strangers:
+                admitted(session)
+            answer = await handler(session, request, namespace)
+        except Refused as refused:
+            answer = self._refusal(refused.reason)
+        except Exception:  # a bug must cost its own request only
+            log.exception("handler failed", service=cls.__name__, peer=session.peer)
+            answer = self._refusal(Reason.GENERIC)
         try:
             self._record(session, rights, request, answer)
         except Exception:  # the request is served, and that must be told
-            log.exception("request not recorded", service=type(request).__name__, peer=session.peer)
+            log.exception("request not recorded", service=cls.__name__, peer=session.peer)
         return answer
-
-    async def _served(self, handler: Handler, session: Session, request: object, namespace: str) -> object:
-        try:
-            if type(request) not in self._for_strangers:
-                admitted(session)
-            return await handler(session, request, namespace)
-        except Refused as refused:
-            return self._refusal(refused.reason)
-        except Exception:  # a bug must cost its own request only
-            log.exception("handler failed", service=type(request).__name__, peer=session.peer)
-            return self._refusal(Reason.GENERIC)
 
     def refuse(self, unreadable: Unreadable) -> CSTAErrorCode:
         """The answer to what could not be decoded: not served comes before malformed."""

@@ -9,10 +9,12 @@ session may monitor has left it.  Each monitor has its own cross reference and i
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections import Counter, deque
+from collections.abc import Callable, Iterable
 from itertools import count
+from typing import Any
 
+from ctigw.csta.frame import EventFrames, FrameTooLongError
 from ctigw.csta.monitoring import (
     CallControlEvents,
     ChangeMonitorFilter,
@@ -25,19 +27,23 @@ from ctigw.csta.monitoring import (
     MonitorStopResponse,
     MonitorType,
 )
+from ctigw.csta.types import answer_namespace, csta
 from ctigw.errors import Reason, Refused
 from ctigw.services import access
 from ctigw.services.dispatcher import Handler
-from ctigw.services.event_messages import SHAPES, call_cleared, event_message
+from ctigw.services.event_frames import event_frames
+from ctigw.services.event_messages import SHAPES, Show, call_cleared
 from ctigw.services.naming import Naming
-from ctigw.services.session import Session
+from ctigw.services.session import Monitor, Session, Watched, Watching
 from ctigw.switch.driver import Kind
 from ctigw.switch.events import (
     AnyEvent,
     CallEvent,
     CallOver,
     CallsJoined,
+    CompletionFailed,
     DeviceEvent,
+    DigitsSent,
     DoNotDisturbSet,
     Event,
     ForwardingSet,
@@ -47,74 +53,106 @@ from ctigw.switch.events import (
 from ctigw.switch.states import State
 from ctigw.switch.switch import Switch
 
-
-class Watched(enum.Enum):
-    """The kinds of object that can be monitored."""
-
-    DEVICE = "device"
-    CALL = "call"
-
-
-@dataclass(slots=True, eq=False)
-class Monitor:
-    """One MonitorStart that was granted; events go out in the ``namespace`` it was asked in.
-
-    ``number`` is that of the device, or the id of the call, which changes when calls are joined.
-    """
-
-    cross_ref_id: str
-    watched: Watched
-    number: str
-    session: Session
-    namespace: str
-    suppressed: frozenset[enum.Flag]
-
-    def wants(self, flag: enum.Flag) -> bool:
-        """Whether the events of ``flag`` are to be reported."""
-        initiated = flag is CallControlEvents.SERVICE_INITIATED
-        return flag not in self.suppressed and (self.session.service_initiated or not initiated)
+NOTHING: frozenset[enum.Flag] = frozenset()
+NOT_INITIATED: frozenset[enum.Flag] = frozenset({CallControlEvents.SERVICE_INITIATED})
+# Monitors that are removed, or passed over while looking for those, in one turn: half a millisecond of work.
+AT_ONCE = 1_000
 
 
 class Monitors:
-    """All monitors of the gateway.  ``per_session`` and ``per_device`` bound how many there may be."""
+    """All monitors of the gateway.  ``per_session`` and ``per_device`` bound how many there may be.
 
-    def __init__(self, switch: Switch, *, per_session: int, per_device: int) -> None:
+    ``later`` calls a function in a later turn; ``counters``: the events that are too long for a frame.
+    """
+
+    def __init__(
+        self,
+        switch: Switch,
+        *,
+        per_session: int,
+        per_device: int,
+        later: Callable[[Callable[[], None]], object] = lambda work: work(),
+        counters: Counter[str] | None = None,
+    ) -> None:
         self._switch, self._naming = switch, Naming(switch)
         self._per_session, self._per_device = per_session, per_device
+        self._later = later
+        self._counters: Counter[str] = Counter() if counters is None else counters
         self._ids = count(1)
-        self._by_ref: dict[str, Monitor] = {}
-        self._of: dict[Watched, dict[str, dict[str, Monitor]]] = {watched: {} for watched in Watched}
+        self._count = 0
+        # Tuples: nearly every line has one monitor, and what is gone through may change meanwhile.
+        self._of: dict[Watched, dict[str, tuple[Monitor, ...]]] = {watched: {} for watched in Watched}
+        self._at_devices, self._at_calls = self._of[Watched.DEVICE], self._of[Watched.CALL]
+        # Those of sessions that are over, which are told nothing, until they are removed.
+        self._over: deque[Monitor] = deque()
+        self._take: dict[type, Callable[[Any], None]] = {
+            Event: self._of_call,
+            CompletionFailed: self._of_call,
+            DigitsSent: self._of_call,
+            CallsJoined: self._of_joined,
+            CallOver: self._end_of_call,
+            DoNotDisturbSet: self._of_device,
+            ForwardingSet: self._of_device,
+            ServiceChanged: self._of_device,
+            LinkChanged: lambda _event: None,  # those who have registered for the system's status are told
+        }
         switch.observe(self._on_event)
 
     def __len__(self) -> int:
-        return len(self._by_ref)
+        return self._count
 
     def handlers(self) -> dict[type, Handler]:
         """The monitoring services."""
         return {MonitorStart: self._start, MonitorStop: self._stop, ChangeMonitorFilter: self._change}
 
     def end(self, session: Session) -> None:
-        """Stop every monitor of a session that is over."""
-        for ref in tuple(session.monitors):
-            self._remove(self._by_ref[ref])
+        """Stop every monitor of a session that is over: at once for the session, bit by bit in the books.
+
+        A session may have 100,000 of them, and everybody else would wait for as long as their removal takes.
+        """
+        watching, session.watching = session.watching, None
+        if watching is None:
+            return
+        watching.over = True
+        self._count -= len(watching.monitors)
+        idle = not self._over
+        self._over.extend(watching.monitors.values())
+        if idle and self._over:
+            self._remove_some()
+
+    def _remove_some(self) -> None:
+        """Remove monitors of sessions that are over, as many as a fraction of a millisecond is enough for."""
+        work = AT_ONCE
+        while self._over and work > 0:
+            monitor = self._over.popleft()
+            here = self._of[monitor.watched].get(monitor.number, ())
+            work -= 1 + len(here)
+            if monitor in here:  # or it went along with an earlier one
+                self._keep(monitor, tuple(other for other in here if not other.watching.over))
+        if self._over:
+            self._later(self._remove_some)
 
     # Services
 
     async def _start(self, session: Session, request: MonitorStart, namespace: str) -> MonitorStartResponse:
         watched, number = self._object(session, request.monitor_object, request.monitor_type)
-        if len(session.monitors) >= self._per_session:
+        watching = session.watching
+        if watching is None:
+            watching = session.watching = Watching(session.client, session.show)
+        if len(watching.monitors) >= self._per_session:
             raise Refused(Reason.OVERALL_MONITOR_LIMIT_EXCEEDED)
-        if len(self._of[watched].get(number, ())) >= self._per_device:
+        here = self._of[watched].get(number, ())
+        if len(here) >= self._per_device and _living(here) >= self._per_device:
             raise Refused(Reason.OBJECT_MONITOR_LIMIT_EXCEEDED)
         wanted = request.requested_monitor_filter
-        monitor = Monitor(str(next(self._ids)), watched, number, session, namespace, _flags(wanted))
-        self._by_ref[monitor.cross_ref_id] = monitor
-        self._of[watched].setdefault(number, {})[monitor.cross_ref_id] = monitor
-        session.monitors.add(monitor.cross_ref_id)
+        cross_ref_id = str(next(self._ids))
+        suppressed = _suppressed(session, wanted)
+        monitor = Monitor(cross_ref_id, watched, number, session, watching, namespace, suppressed)
+        self._keep(monitor, (*here, monitor))
+        watching.monitors[cross_ref_id] = monitor
+        self._count += 1
         return MonitorStartResponse(
-            monitor_cross_ref_id=monitor.cross_ref_id,
-            actual_monitor_filter=wanted,
-            monitor_existing_calls=True,
+            monitor_cross_ref_id=cross_ref_id, actual_monitor_filter=wanted, monitor_existing_calls=True
         )
 
     def _object(
@@ -141,97 +179,120 @@ class Monitors:
         self, session: Session, request: ChangeMonitorFilter, _namespace: str
     ) -> ChangeMonitorFilterResponse:
         monitor = self._held(session, request.monitor_cross_ref_id)
-        monitor.suppressed = _flags(request.requested_filter_list)
+        monitor.suppressed = _suppressed(session, request.requested_filter_list)
         return ChangeMonitorFilterResponse(actual_filter_list=request.requested_filter_list)
 
     def _held(self, session: Session, cross_ref_id: str) -> Monitor:
-        if cross_ref_id not in session.monitors:
+        held = session.watching.monitors.get(cross_ref_id) if session.watching else None
+        if held is None:
             raise Refused(Reason.INVALID_CROSS_REF_ID)
-        return self._by_ref[cross_ref_id]
+        return held
 
     def _remove(self, monitor: Monitor) -> None:
-        del self._by_ref[monitor.cross_ref_id]
         self._forget(monitor)
-        monitor.session.monitors.discard(monitor.cross_ref_id)
+        del monitor.watching.monitors[monitor.cross_ref_id]
+        self._count -= 1
 
     def _forget(self, monitor: Monitor) -> None:
-        of = self._of[monitor.watched]
-        here = of[monitor.number]
-        del here[monitor.cross_ref_id]
-        if not here:
-            del of[monitor.number]
+        here = self._of[monitor.watched][monitor.number]
+        self._keep(monitor, tuple(other for other in here if other is not monitor))
 
-    def _at(self, watched: Watched, number: str) -> tuple[Monitor, ...]:
-        return tuple(self._of[watched].get(number, {}).values())
+    def _keep(self, monitor: Monitor, here: tuple[Monitor, ...]) -> None:
+        """From now on, what ``monitor`` watches is watched by those that are ``here``."""
+        of = self._of[monitor.watched]
+        if here:
+            of[monitor.number] = here
+        else:
+            del of[monitor.number]
 
     # Events
 
     def _on_event(self, event: AnyEvent) -> None:
-        match event:
-            case LinkChanged():
-                pass  # those who have registered for the system's status are told
-            case CallOver():
-                self._end_of_call(event)
-            case DoNotDisturbSet() | ForwardingSet() | ServiceChanged():
-                self._report(event, self._at(Watched.DEVICE, event.device), None)
-            case CallsJoined():
-                self._report_call(event)
-                for old in (event.primary, event.secondary):
-                    self._follow(old, event.call)
-                self._leave(event)
-            case _:
-                self._report_call(event)
-                self._leave(event)
+        self._take[type(event)](event)
 
-    def _report_call(self, event: CallEvent) -> None:
+    def _of_device(self, event: DeviceEvent) -> None:
+        monitors = self._at_devices.get(event.device)
+        if monitors:
+            self._report(event, monitors, None)
+
+    def _of_call(self, event: CallEvent) -> None:
+        """What happens in a call; nobody is called otherwise afterwards."""
+        at_devices = self._at_devices
         for device, local in event.states.items():
-            self._report(event, self._at(Watched.DEVICE, device), local)
-        calls = (event.primary, event.secondary) if isinstance(event, CallsJoined) else (event.call,)
-        for call in calls:
-            self._report(event, self._at(Watched.CALL, call), None)
+            monitors = at_devices.get(device)
+            if monitors:
+                self._report(event, monitors, local)
+        if self._at_calls:
+            self._report(event, self._at_calls.get(event.call, ()), None)
+            self._leave(event)
+
+    def _of_joined(self, event: CallsJoined) -> None:
+        for device, local in event.states.items():
+            self._report(event, self._at_devices.get(device, ()), local)
+        for old in (event.primary, event.secondary):
+            self._report(event, self._at_calls.get(old, ()), None)
+        for old in (event.primary, event.secondary):
+            self._follow(old, event.call)
+        self._leave(event)
 
     def _report(
         self, event: CallEvent | DeviceEvent, monitors: Iterable[Monitor], local: State | None
     ) -> None:
+        """Tell ``monitors``, whose device is in state ``local``, of ``event``: rendered once for all."""
         flag = SHAPES[event.kind].flag
+        rendered: dict[tuple[str, Show], EventFrames] = {}
+        namespace, show, frames = None, None, None
         for monitor in monitors:
-            if monitor.wants(flag):
-                session = monitor.session
-                message = event_message(event, monitor.cross_ref_id, local, session.show)
-                session.send_event(message, monitor.namespace)
+            watching = monitor.watching
+            if watching.over or flag in monitor.suppressed:
+                continue
+            if frames is None or watching.show is not show or monitor.namespace != namespace:
+                namespace, show = monitor.namespace, watching.show
+                frames = rendered.get((namespace, show))
+                if frames is None:
+                    frames = event_frames(event, local, answer_namespace(namespace), show)
+                    rendered[namespace, show] = frames
+            try:
+                frame = frames.frame(monitor.cross_ref_id.encode())
+            except FrameTooLongError:
+                self._counters["events too long"] += 1
+            else:
+                watching.client.send_event(frame)
 
     def _follow(self, old: str, call: str) -> None:
         """Monitors of a call that was joined with another watch what has become of it."""
         if old == call:
             return
-        for monitor in self._at(Watched.CALL, old):
+        for monitor in self._at_calls.get(old, ()):
             self._forget(monitor)
             monitor.number = call
-            self._of[Watched.CALL].setdefault(call, {})[monitor.cross_ref_id] = monitor
+            self._keep(monitor, (*self._at_calls.get(call, ()), monitor))
 
     def _leave(self, event: CallEvent) -> None:
         """Stop the monitors of a call in which there is no line any more that their sessions may monitor."""
-        monitors = self._at(Watched.CALL, event.call)
+        monitors = self._at_calls.get(event.call, ())
         parties = _parties(event) if monitors else []
         if not parties:
             return  # nobody watches the call, or it is over, which is told next
         for monitor in monitors:
-            if not access.may_watch(monitor.session, self._switch, parties):
+            if not monitor.watching.over and not access.may_watch(monitor.session, self._switch, parties):
                 self._end(monitor)
 
     def _end_of_call(self, event: CallOver) -> None:
         """Nothing more will happen to the call: tell those who watch it, and stop their monitors."""
-        for monitor in self._at(Watched.CALL, event.call):
-            if monitor.wants(CallControlEvents.CALL_CLEARED):
-                message = call_cleared(event, monitor.cross_ref_id)
-                monitor.session.send_event(message, monitor.namespace)
+        for monitor in self._at_calls.get(event.call, ()):
+            if monitor.watching.over:
+                continue
+            if CallControlEvents.CALL_CLEARED not in monitor.suppressed:
+                body = csta.encode(call_cleared(event, ""), answer_namespace(monitor.namespace))
+                monitor.watching.client.send_event(EventFrames(body).frame(monitor.cross_ref_id.encode()))
             self._end(monitor)
 
     def _end(self, monitor: Monitor) -> None:
         """Stop a monitor, and say so to its client."""
         self._remove(monitor)
         stop = MonitorStop(monitor_cross_ref_id=monitor.cross_ref_id)
-        monitor.session.ask(stop, monitor.namespace)
+        monitor.watching.client.ask(stop, monitor.namespace)
 
 
 def _parties(event: CallEvent) -> list[str]:
@@ -251,14 +312,19 @@ def told(kinds: frozenset[Kind]) -> frozenset[Kind]:
     return kinds & SHAPES.keys()
 
 
-def _flags(wanted: MonitorFilter | None) -> frozenset[enum.Flag]:
-    """The events that a filter keeps away."""
+def _living(monitors: Iterable[Monitor]) -> int:
+    return sum(not monitor.watching.over for monitor in monitors)
+
+
+def _suppressed(session: Session, wanted: MonitorFilter | None) -> frozenset[enum.Flag]:
+    """The events that a monitor of ``session`` with the filter ``wanted`` does not report."""
     if wanted is None:
-        return frozenset()
+        return NOTHING if session.service_initiated else NOT_INITIATED
     groups = (
         wanted.callcontrol,
         wanted.call_associated,
         wanted.logical_device_feature,
         wanted.maintenance,
     )
-    return frozenset(flag for group in groups if group is not None for flag in group)
+    kept_away = frozenset(flag for group in groups if group is not None for flag in group)
+    return kept_away if session.service_initiated else kept_away | NOT_INITIATED

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from ctigw.values import value
+from ctigw.csta.device_id import as_dialled
+from ctigw.values import Enum, value
 
-SendEvent = Callable[[object, str], None]
-Ask = Callable[[object, str], None]
 Allows = Callable[[str], bool]
 
 
@@ -34,11 +34,6 @@ class Rights:
 EVERYTHING = Rights()
 
 
-def as_dialled(number: str) -> str:
-    """The plainest form of a device id: the digits."""
-    return number
-
-
 class Cancellable(Protocol):
     """A timer."""
 
@@ -60,23 +55,69 @@ class ApplicationSession:
     namespace: str
 
 
+class Client(Protocol):
+    """Whoever is at the other end of a session's connection."""
+
+    def send_event(self, frame: bytes) -> None:
+        """Tell it what has happened: a frame of `EventFrames`."""
+
+    def ask(self, message: object, namespace: str) -> None:
+        """Send it a request of the gateway's own, whose answer nobody waits for."""
+
+    def tell(self, message: object, namespace: str) -> None:
+        """Send it a request that has no answer."""
+
+
+@dataclass(slots=True, eq=False)
+class Watching:
+    """What a session watches: its monitors by their references.
+
+    When it is ``over``, none of them is told anything any more, even if they are still about.
+    """
+
+    client: Client
+    show: Callable[[str], str]
+    monitors: dict[str, Monitor] = field(default_factory=dict)
+    over: bool = False
+
+
+class Watched(Enum):
+    """The kinds of object that can be monitored."""
+
+    DEVICE = "device"
+    CALL = "call"
+
+
+@dataclass(slots=True, eq=False)
+class Monitor:
+    """One MonitorStart that was granted; events go out in the ``namespace`` it was asked in.
+
+    ``number`` is that of the device, or the id of the call, which changes when calls are joined.
+    ``suppressed``: the events that it does not report.
+    """
+
+    cross_ref_id: str
+    watched: Watched
+    number: str
+    session: Session
+    watching: Watching
+    namespace: str
+    suppressed: frozenset[enum.Flag]
+
+
 @dataclass(slots=True, eq=False)
 class Session:
     """One connected client.
 
-    ``send_event(message, namespace)`` tells it what happened; ``ask(message, namespace)`` sends it a request
-    of the gateway's own, whose answer nobody waits for, ``tell(message, namespace)`` one that has no answer.
     ``service_initiated``: whether it is told of ServiceInitiated.
     ``show``: the form in which it is given device ids.
     ``rights``: None until it has said who it is, where it must; ``listener_rights``: those without a session.
     ``closed``: the client is gone.
-    ``monitors``, ``registrations``: the references that it holds.
+    ``watching``, ``registrations``: what it holds, if it has ever asked for any.
     ``refusals_audited``: what strangers can be refused at no cost, as far as it is in the audit already.
     """
 
-    send_event: SendEvent
-    ask: Ask
-    tell: Ask
+    client: Client
     peer: str = ""
     service_initiated: bool = True
     show: Callable[[str], str] = as_dialled
@@ -84,6 +125,6 @@ class Session:
     rights: Rights | None = EVERYTHING
     application: ApplicationSession | None = None
     closed: bool = False
-    monitors: set[str] = field(default_factory=set)
-    registrations: set[str] = field(default_factory=set)
-    refusals_audited: set[str] = field(default_factory=set)
+    watching: Watching | None = None
+    registrations: tuple[str, ...] = ()
+    refusals_audited: tuple[str, ...] = ()

@@ -71,7 +71,7 @@ class Registrations:
         """Forget the registrations of a session that is over."""
         for register_id in session.registrations:
             del self._by_id[register_id]
-        session.registrations.clear()
+        session.registrations = ()
 
     def tell(self, value: SystemStatusValue) -> None:
         """Tell everybody who has registered and not filtered it away."""
@@ -79,7 +79,7 @@ class Registrations:
             wanted = RequestTypes.SYSTEM_STATUS in registration.types
             if wanted and _FLAGS[value] not in registration.suppressed:
                 message = SystemStatus(sys_stat_register_id=register_id, system_status=value)
-                registration.session.ask(message, registration.namespace)
+                registration.session.client.ask(message, registration.namespace)
 
     async def _request(
         self, _session: Session, _request: RequestSystemStatus, _namespace: str
@@ -96,15 +96,16 @@ class Registrations:
         self._by_id[register_id] = Registration(
             session, namespace, request.request_types, suppressed or StatusFilter(0)
         )
-        session.registrations.add(register_id)
+        session.registrations = (*session.registrations, register_id)
         return SystemRegisterResponse(sys_stat_register_id=register_id, actual_status_filter=suppressed)
 
     async def _cancel(
         self, session: Session, request: SystemRegisterCancel, _namespace: str
     ) -> SystemRegisterCancelResponse:
-        self._held(session, request.sys_stat_register_id)
-        session.registrations.discard(request.sys_stat_register_id)
-        del self._by_id[request.sys_stat_register_id]
+        cancelled = request.sys_stat_register_id
+        self._held(session, cancelled)
+        session.registrations = tuple(held for held in session.registrations if held != cancelled)
+        del self._by_id[cancelled]
         return SystemRegisterCancelResponse()
 
     async def _change(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 import structlog
@@ -14,7 +14,7 @@ from ctigw.switch.picture import Picture
 from ctigw.switch.states import State, route
 
 Spawn = Callable[[Coroutine[Any, Any, None]], None]
-Within = Callable[[Awaitable[Any]], Awaitable[Any]]
+Within = Callable[[Coroutine[Any, Any, Any]], Coroutine[Any, Any, Any]]
 log = structlog.get_logger(__name__)
 
 

@@ -41,7 +41,7 @@ from ctigw.xml.errors import BadValueError, NotXmlError, UnknownMessageError, Xm
 from ctigw.xml.parsing import name_of, parse
 from ctigw.xml.plain import Plain
 from ctigw.xml.reading import Readers
-from ctigw.xml.writing import Writers
+from ctigw.xml.writing import Writers, escaped
 
 __all__ = [
     "DECLARATION",
@@ -60,6 +60,7 @@ __all__ = [
     "camel_case",
     "child",
     "choice",
+    "escaped",
     "flag_name",
 ]
 

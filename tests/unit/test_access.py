@@ -248,7 +248,9 @@ def test_a_monitor_of_a_call_ends_when_its_last_line_is_transferred_away() -> No
     assert watching.told() == ["HeldEvent", "TransferedEvent", "MonitorStop"]
     watching.does(HOLD.format(2003))
     assert watching.told() == []
-    assert (len(watching.bench.gate.monitors), watching.watcher.connection._session.monitors) == (0, set())
+    held = watching.watcher.connection._session.watching
+    assert held is not None
+    assert (len(watching.bench.gate.monitors), held.monitors) == (0, {})
 
 
 def test_a_monitor_of_a_call_ends_when_its_last_line_leaves_a_conference() -> None:

@@ -26,6 +26,7 @@ from ctigw.services.application_sessions import ApplicationSessions, credentials
 from ctigw.services.logins import Logins
 from ctigw.services.session import EVERYTHING, Rights, Session
 from ctigw.xml import Elements
+from tests.clients import Remembering
 
 ALICE = Rights("alice")
 
@@ -59,13 +60,10 @@ class Bench:
         return ALICE if (name, password) == ("alice", "wonder") else None
 
     def client(self, rights: Rights | None = None) -> Session:
-        def nothing(_message: object, _namespace: str) -> None:
-            """This client is not told of anything else."""
-
         def tell(message: object, _namespace: str) -> None:
             self.told.append(message)
 
-        return Session(nothing, nothing, tell, listener_rights=rights, rights=rights)
+        return Session(Remembering(on_tell=tell), listener_rights=rights, rights=rights)
 
     def begin(self, session: Session, request: object) -> list[Any]:
         answers: list[Any] = []

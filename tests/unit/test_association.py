@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from ctigw.csta.association import CLIENT_IDS, SERVER_IDS, Association, Event, Request, Response, Unreadable
 from ctigw.csta.capability import GetCSTAFeatures
-from ctigw.csta.frame import Frame, FrameError, FrameReader
+from ctigw.csta.events import EventCause
+from ctigw.csta.frame import EventFrames, Frame, FrameError, FrameReader
+from ctigw.csta.logical import BackInServiceEvent
 from ctigw.csta.monitoring import MonitorStop, MonitorStopResponse
 from ctigw.csta.system import RequestSystemStatus, SystemStatus, SystemStatusValue
-from ctigw.csta.types import ED3, EDITIONS, CSTAErrorCode, answer_namespace, csta
+from ctigw.csta.types import ED3, EDITIONS, CSTAErrorCode, ExtendedDeviceID, answer_namespace, csta
 from ctigw.xml import XmlError
 
 STATUS = SystemStatus(system_status=SystemStatusValue.NORMAL)
@@ -39,8 +43,13 @@ def test_an_answer_goes_out_under_the_id_of_its_request() -> None:
 
 def test_events_go_out_under_9999() -> None:
     association = server()
-    association.event(MonitorStopResponse(), "")
-    assert sent(association) == [Frame(9999, csta.encode(MonitorStopResponse(), ""))]
+    event = BackInServiceEvent(
+        monitor_cross_ref_id="", device=ExtendedDeviceID(device_identifier="1"), cause=EventCause.NORMAL
+    )
+    for reference in ("7", "8", "10"):
+        association.event(EventFrames(csta.encode(event, "")).frame(reference.encode()))
+    told = [replace(event, monitor_cross_ref_id=reference) for reference in ("7", "8", "10")]
+    assert sent(association) == [Frame(9999, csta.encode(event, "")) for event in told]
 
 
 @pytest.mark.parametrize(

@@ -34,16 +34,14 @@ from ctigw.services.session import EVERYTHING, Rights, Session
 from ctigw.store.audit import Audited
 from ctigw.xml import Elements
 from simulators.pbx import Pbx
+from tests.clients import Remembering
 
 _clock = Clock()
 SERVED = sorted(gateway(Config(), Pbx(_clock), _clock).dispatcher.handlers, key=lambda cls: cls.__name__)
 
 
 def client(peer: str = "10.0.0.1") -> Session:
-    def nothing(_message: object, _namespace: str) -> None:
-        """Nobody is told anything here."""
-
-    return Session(nothing, nothing, nothing, peer)
+    return Session(Remembering(), peer)
 
 
 def start(name: str) -> StartApplicationSession:

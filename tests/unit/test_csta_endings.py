@@ -276,7 +276,7 @@ def test_a_client_that_does_not_read_takes_no_more_room_than_it_has(tmp_path: Pa
         peer.send(CAPS * 50)
         asked += 50
     connection = bench.connection
-    assert connection._queued < 110_000
+    assert connection._association.waiting < 110_000
     waiting = len(connection._association._reader._buffer)
     assert 0 < waiting <= len(CAPS) * 50
     served = bench.gateway.counters["requests"]

@@ -13,15 +13,13 @@ from ctigw.csta.types import CSTAErrorCode
 from ctigw.errors import Reason, Refused
 from ctigw.services.dispatcher import Dispatcher
 from ctigw.services.session import Session
+from tests.clients import Remembering
 
 STOP = MonitorStop(monitor_cross_ref_id="1")
 
 
 def session() -> Session:
-    def nothing(_message: object, _namespace: str) -> None:
-        """This client is told nothing."""
-
-    return Session(nothing, nothing, nothing, "peer")
+    return Session(Remembering(), "peer")
 
 
 def answer_of(dispatcher: Dispatcher, request: object) -> Any:

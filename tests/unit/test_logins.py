@@ -8,6 +8,7 @@ from twisted.internet.task import Clock
 
 from ctigw.services.logins import Logins, Patience
 from ctigw.services.session import Rights, Session
+from tests.clients import Remembering
 
 RIGHT, WRONG = Rights("somebody"), None
 
@@ -40,10 +41,7 @@ class Bench:
 
 
 def client(peer: str = "here") -> Session:
-    def nothing(_message: object, _namespace: str) -> None:
-        """Nobody is told anything here."""
-
-    return Session(nothing, nothing, nothing, peer)
+    return Session(Remembering(), peer)
 
 
 def left(logins: Logins) -> list[Any]:

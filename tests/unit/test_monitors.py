@@ -16,13 +16,16 @@ from ctigw.csta.monitoring import (
     MonitorStart,
     MonitorStop,
 )
-from ctigw.csta.types import ConnectionID
+from ctigw.csta.types import ED3, ConnectionID
 from ctigw.errors import Refused
-from ctigw.services.monitors import Monitors, Watched
-from ctigw.services.session import Session
+from ctigw.services.monitors import Monitors
+from ctigw.services.session import Session, Watched
 from ctigw.switch.driver import Cause, DoNotDisturb, Kind, Merge, Report, Service
 from ctigw.switch.switch import Switch
 from simulators.pbx import Pbx
+from tests.clients import Remembering
+
+ED4 = ED3[:-1] + "4"
 
 
 class Bench:
@@ -42,9 +45,9 @@ class Bench:
         def asked(message: Any, namespace: str) -> None:
             self.asked.append((name, message, namespace))
 
-        return Session(told, asked, asked, name, service_initiated=service_initiated)
+        return Session(Remembering(told, asked, asked), name, service_initiated=service_initiated)
 
-    def ask(self, session: Session, request: object, namespace: str = "ns") -> Any:
+    def ask(self, session: Session, request: object, namespace: str = ED3) -> Any:
         results: list[Any] = []
         handler = self.monitors.handlers()[type(request)]
         work: Any = handler(session, request, namespace)
@@ -53,7 +56,7 @@ class Bench:
             results[0].raiseException()
         return results[0]
 
-    def start(self, session: Session, device: str, namespace: str = "ns") -> str:
+    def start(self, session: Session, device: str, namespace: str = ED3) -> str:
         request = MonitorStart(monitor_object=MonitorObject(device_object=device))
         reference: str = self.ask(session, request, namespace).monitor_cross_ref_id
         return reference
@@ -65,11 +68,9 @@ class Bench:
 def test_each_monitor_has_its_reference_and_its_copy_of_an_event() -> None:
     bench = Bench()
     one, two = bench.session("one"), bench.session("two")
-    assert [bench.start(one, "2001"), bench.start(one, "2001"), bench.start(two, "2001", "other")] == list(
-        "123"
-    )
+    assert [bench.start(one, "2001"), bench.start(one, "2001"), bench.start(two, "2001", ED4)] == list("123")
     bench.report(Kind.ORIGINATE, "2001")
-    assert bench.told == [("one", "1", "ns"), ("one", "2", "ns"), ("two", "3", "other")]
+    assert bench.told == [("one", "1", ED3), ("one", "2", ED3), ("two", "3", ED4)]
 
 
 def test_a_monitor_sees_the_calls_that_its_device_takes_part_in() -> None:
@@ -102,8 +103,8 @@ def test_a_session_that_ends_takes_its_monitors_along() -> None:
         bench.start(session, device)
     bench.monitors.end(one)
     bench.report(Kind.ORIGINATE, "2001")
-    assert bench.told == [("two", "3", "ns")]
-    assert (len(bench.monitors), one.monitors) == (1, set())
+    assert bench.told == [("two", "3", ED3)]
+    assert (len(bench.monitors), one.watching) == (1, None)
     bench.monitors.end(two)
     assert not any(bench.monitors._of.values())
 
@@ -160,8 +161,9 @@ def test_a_monitor_of_a_call_ends_with_it_and_its_client_is_told() -> None:
     reference = watch_call(bench, session, "1")
     bench.report(Kind.CLEAR, "2001")
     assert names(bench) == ["ConnectionClearedEvent", "CallClearedEvent"]
-    assert bench.asked == [("one", MonitorStop(monitor_cross_ref_id=reference), "ns")]
-    assert (len(bench.monitors), session.monitors) == (0, set())
+    assert bench.asked == [("one", MonitorStop(monitor_cross_ref_id=reference), ED3)]
+    assert session.watching is not None
+    assert (len(bench.monitors), session.watching.monitors) == (0, {})
     assert not any(bench.monitors._of.values())
     with pytest.raises(Refused, match="invalidCrossRefID"):
         bench.ask(session, MonitorStop(monitor_cross_ref_id=reference))

@@ -22,6 +22,7 @@ from ctigw.services.session import Session
 from ctigw.services.system import Registrations
 from ctigw.switch.switch import Switch
 from simulators.pbx import Pbx
+from tests.clients import Remembering
 
 
 class Bench:
@@ -37,7 +38,7 @@ class Bench:
             assert isinstance(message, SystemStatus)
             self.told.append((name, message.sys_stat_register_id, message.system_status.value, namespace))
 
-        return Session(asked, asked, asked, name)
+        return Session(Remembering(on_ask=asked), name)
 
     def ask(self, session: Session, request: object, namespace: str = "ns") -> Any:
         results: list[Any] = []
@@ -100,7 +101,7 @@ def test_a_filter_can_be_changed_and_a_registration_cancelled() -> None:
     bench.ask(session, SystemRegisterCancel(sys_stat_register_id="1"))
     bench.lose_the_link()
     assert [status for _, _, status, _ in bench.told] == ["enabled"]
-    assert (len(bench.registrations), session.registrations) == (0, set())
+    assert (len(bench.registrations), session.registrations) == (0, ())
 
 
 def test_only_ones_own_registration_is_known() -> None:
@@ -127,7 +128,7 @@ def test_registrations_are_bounded_and_end_with_their_session() -> None:
     with pytest.raises(Refused, match="registrationLimitExceeded"):
         bench.ask(session, register())
     bench.registrations.end(session)
-    assert (len(bench.registrations), session.registrations) == (0, set())
+    assert (len(bench.registrations), session.registrations) == (0, ())
     bench.ask(session, register())
 
 

@@ -1,0 +1,33 @@
+"""Clients that remember what sessions tell them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ctigw.csta.frame import FrameReader
+from ctigw.csta.types import csta
+
+
+class Remembering:
+    """``on_event``, ``on_ask`` and ``on_tell`` get each message, and the namespace that it is told in."""
+
+    def __init__(
+        self,
+        on_event: Callable[[Any, str], object] = lambda _message, _namespace: None,
+        on_ask: Callable[[Any, str], object] = lambda _message, _namespace: None,
+        on_tell: Callable[[Any, str], object] = lambda _message, _namespace: None,
+    ) -> None:
+        self._on_event, self._on_ask, self._on_tell = on_event, on_ask, on_tell
+
+    def send_event(self, frame: bytes) -> None:
+        (read,) = FrameReader().feed(frame)
+        assert read.invoke_id == 9999
+        document = csta.decode(read.body)
+        self._on_event(document.message, document.namespace)
+
+    def ask(self, message: object, namespace: str) -> None:
+        self._on_ask(message, namespace)
+
+    def tell(self, message: object, namespace: str) -> None:
+        self._on_tell(message, namespace)
