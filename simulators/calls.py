@@ -60,12 +60,12 @@ class Call:
 
     def stop_timers(self, of: str) -> None:
         """Whatever was to happen next to the party ``of`` ("" for the tone) does not."""
-        if not self.timers:
-            return
-        for timer in self.timers:
+        timers, self.timers = self.timers, ()
+        for timer in timers:
             if timer.of == of:
                 timer.stop()
-        self.timers = tuple([timer for timer in self.timers if timer.of != of])
+            else:
+                self.timers += (timer,)
 
     def stop_all_timers(self) -> None:
         """Whatever was to happen next in this call does not."""

@@ -107,7 +107,7 @@ class Exchange:
         call = self._call_at.get(device)
         if call is not None:
             return (call,)
-        return tuple(self._calls_at.get(device, ()))
+        return tuple(self._calls_at[device]) if device in self._calls_at else ()
 
     def taken(self, device: str) -> int:
         """How many appearances of a line are in use."""
@@ -352,7 +352,7 @@ class Exchange:
 
     def _stop_tone(self, call: Call) -> None:
         """Nobody listens to a tone who has somebody to talk to; what failed is cleared in its time still."""
-        if FAILED not in call.parties.values():
+        if call.timers and FAILED not in call.parties.values():
             call.stop_timers("")
 
     def _tone_over(self, call: Call, _of: str) -> None:
@@ -365,13 +365,15 @@ class Exchange:
 
     def _leave(self, call: Call, device: str) -> None:
         """A party hangs up; the call ends with it unless others still have each other, or hope."""
-        remaining = [party for party in call.taking_part if party != device]
-        if len(remaining) > 1 or (remaining and call.ringing):
-            self._tell(Report(CLEAR, call.id, device, NORMAL_CLEARING))
-            self._take_out(call, device)
-            return
-        others = [party for party in call.parties if party != device]
-        self._end(call, [device, *others], ringing=CALL_CANCELLED)
+        if len(call.parties) > 2:  # noqa: PLR2004 - else there are no others to have each other
+            remaining = [party for party in call.taking_part if party != device]
+            if len(remaining) > 1 or (remaining and call.ringing):
+                self._tell(Report(CLEAR, call.id, device, NORMAL_CLEARING))
+                self._take_out(call, device)
+                return
+        order = list(call.parties)
+        order.remove(device)
+        self._end(call, [device, *order], ringing=CALL_CANCELLED)
 
     def _end(
         self,
@@ -388,6 +390,8 @@ class Exchange:
             self._tell(Report(CLEAR, call.id, device, why))
             self._leave_books(call, device)
         del self.calls[call.id]
+        if not self.calls:  # an idle PBX leaves nothing with its clock
+            self._timers.stop()
 
     # Calls become one
 

@@ -6,8 +6,8 @@ Here is what it can be told to do and when it refuses; `simulators.exchange` has
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
 
@@ -81,7 +81,7 @@ class Pbx(Driver):
         self._barred = {phone.number: phone.barred for phone in settings if phone.barred}
         self._features = features_of(settings, saved or {})
         self._save = save
-        self._changing: defaultdict[str, DeferredLock] = defaultdict(DeferredLock)
+        self._changing: dict[str, DeferredLock] = {}
         self._outbox = Outbox(clock)
         self._exchange = Exchange(clock, self._behaviours, self._features, limits, self._tell)
         self._link_back: IDelayedCall | None = None
@@ -313,7 +313,7 @@ class Pbx(Driver):
     async def features(self, device: str) -> LineFeatures:
         self._must_be_line(device)
         await self._react(device)
-        async with self._changing[device]:
+        async with self._changes_to(device):
             return self.line_features(device)
 
     async def snapshot(self, device: str) -> tuple[Leg, ...]:
@@ -463,10 +463,21 @@ class Pbx(Driver):
             number = following.destination if following else None
         return number == device
 
+    @asynccontextmanager
+    async def _changes_to(self, number: str) -> AsyncIterator[None]:
+        """Wait for the changes of a line's features that came before; those that come wait for this one."""
+        lock = self._changing.setdefault(number, DeferredLock())
+        try:
+            async with lock:
+                yield
+        finally:
+            if not lock.locked:  # nobody has waited for it
+                self._changing.pop(number, None)
+
     async def _change(
         self, number: str, change: Callable[[LineFeatures], LineFeatures], report: AnyReport
     ) -> None:
-        async with self._changing[number]:  # each change starts from what the one before has left
+        async with self._changes_to(number):  # each change starts from what the one before has left
             before = self.line_features(number)
             features = change(before)
             if features == before:
@@ -481,7 +492,7 @@ class Pbx(Driver):
 
     def _tell(self, report: AnyReport) -> None:
         if self._link_back is None:  # else nobody hears it
-            self._put(report)
+            self._outbox.put(report)
 
     def _put(self, report: AnyReport) -> None:
         self._outbox.put(report)

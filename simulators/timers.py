@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import takewhile
+from math import nextafter
 from typing import TYPE_CHECKING
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -66,6 +67,7 @@ class Timers:
         for running in self._lasting.values():
             for timer in running:
                 timer.call.timers = ()
+            running.clear()
         self._lasting.clear()
         self._sleep()
 
@@ -100,5 +102,10 @@ class Timers:
         self._lasting = {seconds: running for seconds, running in self._lasting.items() if running}
         firsts = [next(iter(running)).due for running in self._lasting.values()]
         if firsts:
-            due = min(firsts)
-            self._wake(due, max(0.0, due - self._clock.seconds()))
+            self._wake(min(firsts), _until(min(firsts), self._clock.seconds()))
+
+
+def _until(due: float, now: float) -> float:
+    """Seconds from ``now`` that are over at ``due`` and no bit later, however they are rounded."""
+    seconds = max(0.0, due - now)
+    return nextafter(seconds, 0.0) if now + seconds > due else seconds
