@@ -55,6 +55,11 @@ BEHAVIOURS: Mapping[str, Behaviour] = {
 }
 
 
+def obeys_at_once(phone: Behaviour) -> bool:
+    """Whether a command to this phone takes no time and has nothing to say against it."""
+    return phone.reaction == 0 and phone.in_service and not phone.drops_link
+
+
 class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What the PBX is set to.
 
@@ -75,6 +80,9 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     conference: Annotated[int, msgspec.Meta(ge=3)] = 6
     link_lost: Seconds = 10.0
 
+
+# What a line is that nothing is set for.
+PLAIN = LineFeatures()
 
 INTERNAL: Mapping[Forwarding, Forwarding] = {
     Forwarding.IMMEDIATE: Forwarding.IMMEDIATE_INTERNAL,
@@ -148,6 +156,15 @@ def behaviours_of(phones: Iterable[PhoneSettings]) -> dict[str, Behaviour]:
         except ValueError as error:
             raise ValueError(f"line {phone.number}: {error}") from None
     return behaviours
+
+
+def features_of(
+    phones: Iterable[PhoneSettings], saved: Mapping[str, LineFeatures]
+) -> dict[str, LineFeatures]:
+    """What lines are set to, by number: as was saved, or else as configured; `PLAIN` ones are left out."""
+    features = {phone.number: phone.features for phone in phones if phone.do_not_disturb or phone.forwarding}
+    features |= {phone.number: saved[phone.number] for phone in phones if phone.number in saved}
+    return {number: of_line for number, of_line in features.items() if of_line != PLAIN}
 
 
 _DEMO_PECULIAR = {

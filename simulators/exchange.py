@@ -38,11 +38,21 @@ from ctigw.switch.driver import (
     Report,
 )
 from simulators.behaviours import Behaviour, Limits, rule_for
-from simulators.calls import Call, Phase, Timer
+from simulators.calls import FAILED, HELD, NOBODY, PROMPTED, RINGING, TALKING, Call, Phase
+from simulators.timers import Timers
 
 TRUNK = "9"
 OUTSIDE = re.compile("9[0-9]+")
 UNREACHABLE = "9000"
+
+# What every call is reported with, under names of their own (see `simulators.calls`).
+INITIATE, ORIGINATE, DELIVER = Kind.INITIATE, Kind.ORIGINATE, Kind.DELIVER
+ESTABLISH, CLEAR = Kind.ESTABLISH, Kind.CLEAR
+MAKE_CALL, NEW_CALL, NORMAL = Cause.MAKE_CALL, Cause.NEW_CALL, Cause.NORMAL
+NORMAL_CLEARING, CALL_CANCELLED = Cause.NORMAL_CLEARING, Cause.CALL_CANCELLED
+
+# What a line that lies adds to a report: something that cannot have happened then.
+LIES = {DELIVER: Kind.RETRIEVE, ESTABLISH: DELIVER}
 
 FORWARDING_CAUSES: Mapping[Forwarding, Cause] = {
     Forwarding.IMMEDIATE: Cause.CALL_FORWARD_IMMEDIATE,
@@ -59,10 +69,18 @@ class Hindrance(NamedTuple):
     forwarding: Forwarding | None = None
 
 
+NOT_THERE = Hindrance(Cause.DEST_NOT_OBTAINABLE)
+THERE_ALREADY = Hindrance(Cause.BUSY)
+OUT_OF_ORDER = Hindrance(Cause.DEST_OUT_OF_ORDER)
+FORWARDS_ALL = Hindrance(Cause.DEST_NOT_OBTAINABLE, Forwarding.IMMEDIATE)
+NOT_DISTURBED = Hindrance(Cause.DO_NOT_DISTURB, Forwarding.DO_NOT_DISTURB)
+BUSY = Hindrance(Cause.BUSY, Forwarding.BUSY)
+
+
 class Exchange:
     """The calls of a PBX.  It is told what to do and checks nothing; ``tell`` gets every report, in order.
 
-    ``behaviours`` and ``features`` are by line, and may change under it.
+    ``behaviours`` is by line; ``features`` too, of those that are set to anything.  Both may change under it.
     """
 
     def __init__(
@@ -73,43 +91,42 @@ class Exchange:
         limits: Limits,
         tell: Callable[[AnyReport], None],
     ) -> None:
-        self._clock, self._limits, self._tell_report = clock, limits, tell
+        self._limits, self._tell = limits, tell
         self._behaviours, self._features = behaviours, features
         self._ids = count(1)
         self.calls: dict[str, Call] = {}
-        self._calls_at: dict[str, dict[str, Call]] = {}
+        self._timers = Timers(clock)
+        # Hardly a device is in several calls: a dict for each would take half as much again as the call.
+        self._call_at: dict[str, Call] = {}
+        self._calls_at: dict[str, dict[Call, None]] = {}
 
     # What is there
 
     def at(self, device: str) -> tuple[Call, ...]:
         """The calls that ``device`` has a connection in."""
-        return tuple(self._calls_at.get(device, {}).values())
+        call = self._call_at.get(device)
+        if call is not None:
+            return (call,)
+        return tuple(self._calls_at[device]) if device in self._calls_at else ()
 
     def taken(self, device: str) -> int:
         """How many appearances of a line are in use."""
-        return sum(
-            call.parties[device] is not Phase.FAILED or call.caller == device for call in self.at(device)
-        )
+        calls = self.at(device)
+        return sum([c.parties[device] is not FAILED or c.caller == device for c in calls]) if calls else 0
 
     @property
     def legs(self) -> int:
         """How many connections there are."""
-        return sum(len(calls) for calls in self._calls_at.values())
+        return len(self._call_at) + sum(map(len, self._calls_at.values()))
 
     @property
     def pending_timers(self) -> int:
         """How many timers of calls run."""
-        return sum(
-            timer.delayed.active()
-            for call in self.calls.values()
-            for timers in call.timers.values()
-            for timer in timers
-        )
+        return len(self._timers)
 
     def stop(self) -> None:
         """Let nothing more happen by itself."""
-        for call in self.calls.values():
-            call.stop_all_timers()
+        self._timers.stop()
 
     # Placing a call
 
@@ -117,35 +134,35 @@ class Exchange:
         """A new call by ``caller``, whose phone asks for its handset to be lifted first when ``prompt``."""
         call = self._new_call(caller, dialled)
         if caller not in self._behaviours:  # an outside party: its own exchange tells nobody how it dialled
-            self._originate(call, Cause.NEW_CALL)
+            self._originate(call, NEW_CALL)
             return call
         prompts = prompt and not self._behaviours[caller].lifts
         if not prompts:
             self._hold_others(call, caller)
-        self._tell(Kind.INITIATE, call, caller, Cause.MAKE_CALL, called=dialled)
+        self._tell(Report(INITIATE, call.id, caller, MAKE_CALL, called=dialled))
         if prompts:
-            self._put(call, caller, Phase.PROMPTED)
-            self._later(call, caller, self._limits.no_answer, self._given_up)
+            self._put(call, caller, PROMPTED)
+            self._timers.later(call, caller, self._limits.no_answer, self._given_up)
         else:
-            self._originate(call, Cause.NEW_CALL)
+            self._originate(call, NEW_CALL)
         return call
 
     def consult(self, call: Call, device: str, dialled: str) -> Call:
         """Hold ``call`` at ``device``, which places a new one."""
         self._hold(call, device, Cause.CONSULTATION)
         second = self._new_call(device, dialled)
-        self._tell(Kind.INITIATE, second, device, Cause.CONSULTATION, called=dialled)
+        self._tell(Report(INITIATE, second.id, device, Cause.CONSULTATION, called=dialled))
         self._originate(second, Cause.CONSULTATION)
         return second
 
     def _new_call(self, caller: str, dialled: str) -> Call:
-        call = Call(f"c{next(self._ids)}", caller, dialled, tried={caller})
+        call = Call(f"c{next(self._ids)}", caller, dialled)
         self.calls[call.id] = call
         return call
 
     def _originate(self, call: Call, cause: Cause) -> None:
-        self._tell(Kind.ORIGINATE, call, call.caller, cause, called=call.dialled)
-        self._put(call, call.caller, Phase.TALKING)
+        self._tell(Report(ORIGINATE, call.id, call.caller, cause, called=call.dialled))
+        self._put(call, call.caller, TALKING)
         self._offer(call, call.dialled, cause)
 
     def _given_up(self, call: Call, device: str) -> None:
@@ -158,27 +175,28 @@ class Exchange:
         """What keeps ``number`` from ringing, the strongest first."""
         phone = self._behaviours.get(number)
         if phone is None:
-            return Hindrance(Cause.DEST_NOT_OBTAINABLE) if number == UNREACHABLE else None
-        forwards_all = self._destination(call, number, Forwarding.IMMEDIATE) is not None
-        busy = phone.busy or self.taken(number) >= self._limits.appearances
-        hindrances = (
-            (number in call.parties, Hindrance(Cause.BUSY)),
-            (not phone.in_service, Hindrance(Cause.DEST_OUT_OF_ORDER)),
-            (forwards_all, Hindrance(Cause.DEST_NOT_OBTAINABLE, Forwarding.IMMEDIATE)),
-            (
-                self._features[number].do_not_disturb,
-                Hindrance(Cause.DO_NOT_DISTURB, Forwarding.DO_NOT_DISTURB),
-            ),
-            (busy, Hindrance(Cause.BUSY, Forwarding.BUSY)),
-        )
-        return next((hindrance for present, hindrance in hindrances if present), None)
+            return NOT_THERE if number == UNREACHABLE else None
+        if number in call.parties:
+            return THERE_ALREADY
+        if not phone.in_service:
+            return OUT_OF_ORDER
+        features = self._features.get(number)
+        if features is not None:
+            if self._destination(call, number, Forwarding.IMMEDIATE) is not None:
+                return FORWARDS_ALL
+            if features.do_not_disturb:
+                return NOT_DISTURBED
+        return BUSY if phone.busy or self.taken(number) >= self._limits.appearances else None
 
     def can_reach(self, number: str) -> bool:
         """Whether ``number`` is a line or an outside number."""
         return number in self._behaviours or OUTSIDE.fullmatch(number) is not None
 
     def _rule(self, call: Call, number: str, when: Forwarding) -> ForwardRule | None:
-        return rule_for(self._features[number], when, external=call.caller not in self._behaviours)
+        features = self._features.get(number)
+        if features is None:
+            return None
+        return rule_for(features, when, external=call.caller not in self._behaviours)
 
     def _destination(self, call: Call, number: str, when: Forwarding) -> str | None:
         rule = self._rule(call, number, when)
@@ -186,7 +204,6 @@ class Exchange:
 
     def _offer(self, call: Call, number: str, cause: Cause) -> None:
         """Ring ``number``, or send the call on, or let it fail there."""
-        call.tried.add(number)
         hindrance = self.hindrance(call, number)
         if hindrance is None:
             self._ring(call, number, cause)
@@ -202,37 +219,40 @@ class Exchange:
         return True
 
     def _follow(self, call: Call, number: str, target: str, cause: Cause) -> None:
-        if target in call.tried or not self.can_reach(target):
+        if call.tried(target) or not self.can_reach(target):
             self._fail(call, number, Cause.DEST_NOT_OBTAINABLE)
         else:
             self._divert(call, number, target, cause)
 
     def _divert(self, call: Call, number: str, target: str, cause: Cause) -> None:
-        self._tell(Kind.DIVERT, call, number, cause, destination=target)
+        self._tell(Report(Kind.DIVERT, call.id, number, cause, destination=target))
         self._take_out(call, number)
         self._offer(call, target, cause)
 
     def _ring(self, call: Call, number: str, cause: Cause) -> None:
-        self._put(call, number, Phase.RINGING)
+        self._put(call, number, RINGING)
         phone = self._behaviours.get(number)
         if phone is None:
-            self._tell(Kind.REACH_NETWORK, call, number, cause, network=TRUNK)
-        self._tell(Kind.DELIVER, call, number, cause)
+            self._tell(Report(Kind.REACH_NETWORK, call.id, number, cause, network=TRUNK))
+        self._tell(Report(DELIVER, call.id, number, cause))
         if phone is None:
-            self._later(call, number, self._limits.outside_answers, self.answered)
+            self._timers.later(call, number, self._limits.outside_answers, self.answered)
             return
+        if phone.lies:
+            self._tell(Report(LIES[DELIVER], call.id, number, NORMAL))
         rule = self._rule(call, number, Forwarding.NO_ANSWER)  # what is set later is for later calls
-        self._later(call, number, self._patience(rule), partial(self._not_answered, rule=rule))
+        if rule is None:
+            self._timers.later(call, number, self._limits.no_answer, self._not_answered)
+        else:
+            self._timers.later(call, number, self._patience(rule), partial(self._not_answered, rule=rule))
         if phone.rejects:
-            self._later(call, number, 0, self._dropped)
+            self._timers.later(call, number, 0, self._dropped)
         elif phone.answers_after is not None:
-            self._later(call, number, phone.answers_after, self._person_answers)
+            self._timers.later(call, number, phone.answers_after, self._person_answers)
 
-    def _patience(self, rule: ForwardRule | None) -> float:
+    def _patience(self, rule: ForwardRule) -> float:
         """How long a line rings: as many times as its forwarding says, or as the PBX is set."""
-        if rule is None or rule.rings is None:
-            return self._limits.no_answer
-        return rule.rings * self._limits.ring
+        return self._limits.no_answer if rule.rings is None else rule.rings * self._limits.ring
 
     # What happens to a call
 
@@ -240,24 +260,27 @@ class Exchange:
         """The handset of a prompting phone is lifted: the call is placed."""
         call.stop_timers(device)
         self._hold_others(call, device)
-        self._originate(call, Cause.NEW_CALL)
+        self._originate(call, NEW_CALL)
 
     def answered(self, call: Call, device: str) -> None:
         """A ringing phone is answered."""
         call.stop_timers(device)
         self._stop_tone(call)
         self._hold_others(call, device)
-        self._put(call, device, Phase.TALKING)
-        self._tell(Kind.ESTABLISH, call, device, Cause.NORMAL)
+        call.parties[device] = TALKING
+        self._tell(Report(ESTABLISH, call.id, device, NORMAL))
+        phone = self._behaviours.get(device)
+        if phone is not None and phone.lies:
+            self._tell(Report(LIES[ESTABLISH], call.id, device, NORMAL))
 
     def hold(self, call: Call, device: str) -> None:
         """Put the call on hold at ``device``."""
-        self._hold(call, device, Cause.NORMAL)
+        self._hold(call, device, NORMAL)
 
     def retrieve(self, call: Call, device: str) -> None:
         """Take a held call back."""
         self._hold_others(call, device)
-        self._retrieve(call, device, Cause.NORMAL)
+        self._retrieve(call, device, NORMAL)
 
     def alternate(self, held: Call, active: Call, device: str) -> None:
         """Hold the one, take the other back."""
@@ -270,7 +293,7 @@ class Exchange:
 
     def hang_up(self, call: Call, device: str) -> None:
         """Take ``device`` out of its call."""
-        called_in_vain = call.parties[device] in (Phase.RINGING, Phase.FAILED)
+        called_in_vain = call.parties[device] in (RINGING, FAILED)
         if called_in_vain and any(party != device for party in call.taking_part):
             self._dropped(call, device)
             return
@@ -282,89 +305,93 @@ class Exchange:
 
     def _person_answers(self, call: Call, device: str) -> None:
         """The person answers, unless talking to somebody else."""
-        if not any(other.parties[device] is Phase.TALKING for other in self.at(device)):
+        if not any(other.parties[device] is TALKING for other in self.at(device)):
             self.answered(call, device)
 
     def _hold(self, call: Call, device: str, cause: Cause) -> None:
-        self._put(call, device, Phase.HELD)
-        self._tell(Kind.HOLD, call, device, cause)
+        self._put(call, device, HELD)
+        self._tell(Report(Kind.HOLD, call.id, device, cause))
 
     def _retrieve(self, call: Call, device: str, cause: Cause) -> None:
-        self._put(call, device, Phase.TALKING)
-        self._tell(Kind.RETRIEVE, call, device, cause)
+        self._put(call, device, TALKING)
+        self._tell(Report(Kind.RETRIEVE, call.id, device, cause))
 
     def _hold_others(self, call: Call, device: str) -> None:
         if device not in self._behaviours:
             return  # an outside number is as many people as it has calls
         for other in self.at(device):
-            if other is not call and other.parties[device] is Phase.TALKING:
-                self._hold(other, device, Cause.NORMAL)
+            if other is not call and other.parties[device] is TALKING:
+                self._hold(other, device, NORMAL)
 
-    def _not_answered(self, call: Call, device: str, *, rule: ForwardRule | None) -> None:
+    def _not_answered(self, call: Call, device: str, *, rule: ForwardRule | None = None) -> None:
         call.stop_timers(device)
         if rule is not None:
             self._follow(call, device, rule.destination, Cause.CALL_FORWARD_NO_ANSWER)
         else:
-            self._tell(Kind.FAIL, call, device, Cause.CALL_NOT_ANSWERED)
+            self._tell(Report(Kind.FAIL, call.id, device, Cause.CALL_NOT_ANSWERED))
             self._dropped(call, device)
 
     def _fail(self, call: Call, device: str, cause: Cause) -> None:
         call.stop_timers(device)
-        self._put(call, device, Phase.FAILED)
-        self._tell(Kind.FAIL, call, device, cause)
+        self._put(call, device, FAILED)
+        self._tell(Report(Kind.FAIL, call.id, device, cause))
         self._play_tone(call)
 
     def _dropped(self, call: Call, device: str) -> None:
         """A called party is gone before it talked; who is left alone hears a tone, or still hears it."""
-        self._tell(Kind.CLEAR, call, device, Cause.NORMAL_CLEARING)
+        self._tell(Report(CLEAR, call.id, device, NORMAL_CLEARING))
         self._take_out(call, device)
         if not call.taking_part:
             self._end(call, list(call.parties))
-        elif len(call.taking_part) == 1 and not call.ringing and "" not in call.timers:
+        elif len(call.taking_part) == 1 and not call.ringing and not call.waits_for(""):
             self._play_tone(call)
 
     def _play_tone(self, call: Call) -> None:
         call.stop_timers("")
-        self._later(call, "", self._limits.tone, self._tone_over)
+        self._timers.later(call, "", self._limits.tone, self._tone_over)
 
     def _stop_tone(self, call: Call) -> None:
         """Nobody listens to a tone who has somebody to talk to; what failed is cleared in its time still."""
-        if Phase.FAILED not in call.parties.values():
+        if call.timers and FAILED not in call.parties.values():
             call.stop_timers("")
 
     def _tone_over(self, call: Call, _of: str) -> None:
         call.stop_timers("")
         if len(call.taking_part) > 1 or call.ringing:  # it goes on without the one who could not be had
-            for party in [party for party, phase in call.parties.items() if phase is Phase.FAILED]:
+            for party in [party for party, phase in call.parties.items() if phase is FAILED]:
                 self._dropped(call, party)
         else:
             self._end(call, list(reversed(call.parties)))  # the caller last: it heard the tone to the end
 
     def _leave(self, call: Call, device: str) -> None:
         """A party hangs up; the call ends with it unless others still have each other, or hope."""
-        remaining = [party for party in call.taking_part if party != device]
-        if len(remaining) > 1 or (remaining and call.ringing):
-            self._tell(Kind.CLEAR, call, device, Cause.NORMAL_CLEARING)
-            self._take_out(call, device)
-            return
-        others = [party for party in call.parties if party != device]
-        self._end(call, [device, *others], ringing=Cause.CALL_CANCELLED)
+        if len(call.parties) > 2:  # noqa: PLR2004 - else there are no others to have each other
+            remaining = [party for party in call.taking_part if party != device]
+            if len(remaining) > 1 or (remaining and call.ringing):
+                self._tell(Report(CLEAR, call.id, device, NORMAL_CLEARING))
+                self._take_out(call, device)
+                return
+        order = list(call.parties)
+        order.remove(device)
+        self._end(call, [device, *order], ringing=CALL_CANCELLED)
 
     def _end(
         self,
         call: Call,
         order: list[str],
         *,
-        cause: Cause = Cause.NORMAL_CLEARING,
-        ringing: Cause = Cause.NORMAL_CLEARING,
+        cause: Cause = NORMAL_CLEARING,
+        ringing: Cause = NORMAL_CLEARING,
     ) -> None:
         """Clear every party in ``order``, those that ring with the cause ``ringing``; forget the call."""
         call.stop_all_timers()
         for device in order:
-            why = ringing if call.parties[device] is Phase.RINGING else cause
-            self._tell(Kind.CLEAR, call, device, why)
-            self._take_out(call, device)
+            why = ringing if call.parties.pop(device) is RINGING else cause
+            self._tell(Report(CLEAR, call.id, device, why))
+            self._leave_books(call, device)
         del self.calls[call.id]
+        if not self.calls:  # an idle PBX leaves nothing with its clock
+            self._timers.stop()
 
     # Calls become one
 
@@ -382,22 +409,20 @@ class Exchange:
         caller = call.caller if call.caller in others else others[0]
         if self._in_vain(replace(call, caller=caller), device, number):  # whose call will come there
             return
-        self._tell_report(
-            Merge(Kind.TRANSFER, call.id, device, Cause.SINGLE_STEP_TRANSFER, call.id, other=number)
-        )
+        self._tell(Merge(Kind.TRANSFER, call.id, device, Cause.SINGLE_STEP_TRANSFER, call.id, other=number))
         self._take_out(call, device)
         call.caller, call.dialled = caller, number
-        call.tried = set(call.parties)
+        call.left = NOBODY
         self._offer(call, number, Cause.SINGLE_STEP_TRANSFER)
 
     def single_step_conference(self, call: Call, device: str, number: str) -> None:
         """Add ``number``."""
         if self._in_vain(call, device, number):
             return
-        self._tell_report(
+        self._tell(
             Merge(Kind.CONFERENCE, call.id, device, Cause.SINGLE_STEP_CONFERENCE, call.id, other=number)
         )
-        call.tried = set(call.parties)
+        call.left = NOBODY
         self._offer(call, number, Cause.SINGLE_STEP_CONFERENCE)
 
     def _in_vain(self, call: Call, device: str, number: str) -> bool:
@@ -407,24 +432,24 @@ class Exchange:
             return False
         if hindrance.forwarding and self._destination(call, number, hindrance.forwarding) is not None:
             return False
-        self._tell_report(CompletionFailure(call.id, device, hindrance.failure))
+        self._tell(CompletionFailure(call.id, device, hindrance.failure))
         return True
 
     def _merge(self, kind: Kind, cause: Cause, held: Call, active: Call, device: str) -> Call:
         other = next(party for party in active.parties if party != device)
         merged = self._new_call(device, other if kind is Kind.TRANSFER else held.dialled)
-        self._tell_report(Merge(kind, merged.id, device, cause, held.id, active.id, other))
+        self._tell(Merge(kind, merged.id, device, cause, held.id, active.id, other))
         if kind is Kind.CONFERENCE:
-            self._put(merged, device, Phase.TALKING)
+            self._put(merged, device, TALKING)
         for call in (held, active):
             self._take_out(call, device)
-            for party, phase in tuple(call.parties.items()):
-                self._take_out(call, party, timers=False)
+            for party, phase in call.parties.items():
+                self._leave_books(call, party)
                 self._put(merged, party, phase)
-            self._move_timers(call, merged)
+            merged.take_timers(call)
+            merged.left |= call.left
             del self.calls[call.id]
         merged.caller = self._caller_after(held, merged)
-        merged.tried = held.tried | active.tried
         self._stop_tone(merged)
         return merged
 
@@ -432,44 +457,34 @@ class Exchange:
         """Whose call it is from now on: still the caller's of the first one, if that is in it."""
         return before.caller if before.caller in merged.parties else next(iter(merged.parties))
 
-    def _move_timers(self, call: Call, merged: Call) -> None:
-        for party, timers in tuple(call.timers.items()):
-            for timer in timers:
-                if timer.delayed.active():
-                    left = timer.delayed.getTime() - self._clock.seconds()
-                    self._later(merged, party, left, timer.happen)
-        call.stop_all_timers()
-
     # The books
 
     def _put(self, call: Call, device: str, phase: Phase) -> None:
+        if device not in call.parties:
+            self._enter_books(call, device)
         call.parties[device] = phase
-        self._calls_at.setdefault(device, {})[call.id] = call
 
-    def _take_out(self, call: Call, device: str, *, timers: bool = True) -> None:
-        """Forget a party; a line that forwarded before it rang was never one."""
-        if timers:
-            call.stop_timers(device)
-        if call.parties.pop(device, None) is None:
+    def _take_out(self, call: Call, device: str) -> None:
+        """A party leaves a call that goes on; a line that forwarded before it rang was never one."""
+        call.stop_timers(device)
+        call.left |= {device}
+        if call.parties.pop(device, None) is not None:
+            self._leave_books(call, device)
+
+    def _enter_books(self, call: Call, device: str) -> None:
+        calls = self._calls_at.get(device)
+        if calls is not None:
+            calls[call] = None
+        elif device in self._call_at:
+            self._calls_at[device] = {self._call_at.pop(device): None, call: None}
+        else:
+            self._call_at[device] = call
+
+    def _leave_books(self, call: Call, device: str) -> None:
+        if self._call_at.pop(device, None) is not None:
             return
         calls = self._calls_at[device]
-        del calls[call.id]
-        if not calls:
+        del calls[call]
+        if len(calls) == 1:
             del self._calls_at[device]
-
-    def _later(self, call: Call, of: str, seconds: float, happen: Callable[[Call, str], None]) -> None:
-        timer = Timer(self._clock.callLater(max(0.0, seconds), happen, call, of), happen)
-        call.timers.setdefault(of, []).append(timer)
-
-    def _tell(
-        self,
-        kind: Kind,
-        call: Call,
-        device: str,
-        cause: Cause,
-        *,
-        called: str = "",
-        destination: str = "",
-        network: str = "",
-    ) -> None:
-        self._tell_report(Report(kind, call.id, device, cause, called, destination, network))
+            self._call_at[device] = next(iter(calls))

@@ -6,8 +6,8 @@ Here is what it can be told to do and when it refuses; `simulators.exchange` has
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
 
@@ -19,7 +19,6 @@ from ctigw.errors import Reason, Refused
 from ctigw.switch.driver import (
     AnyReport,
     Category,
-    Cause,
     Digits,
     DoNotDisturb,
     Driver,
@@ -31,27 +30,27 @@ from ctigw.switch.driver import (
     Line,
     LineFeatures,
     Link,
-    Report,
     Service,
 )
 from simulators.behaviours import (
     BEHAVIOURS,
+    PLAIN,
     Limits,
     PhoneSettings,
     behaviour,
     behaviours_of,
     demo_phones,
+    features_of,
+    obeys_at_once,
     rule_for,
     with_rule,
 )
-from simulators.calls import Call, Phase
+from simulators.calls import FAILED, HELD, PROMPTED, RINGING, TALKING, Call, Phase
 from simulators.exchange import TRUNK, Exchange
 from simulators.outbox import Outbox
 
 DEFAULT_LIMITS = Limits()
 Save = Callable[[str, LineFeatures], Awaitable[None]]
-# What a line that lies adds to a report: something that cannot have happened then.
-LIES = {Kind.DELIVER: Kind.RETRIEVE, Kind.ESTABLISH: Kind.DELIVER}
 
 
 class Pbx(Driver):
@@ -77,11 +76,12 @@ class Pbx(Driver):
         self._clock = clock
         self._limits = limits
         self._behaviours = behaviours_of(settings)
-        self._barred = {phone.number: phone.barred for phone in settings}
-        self._features = {phone.number: (saved or {}).get(phone.number, phone.features) for phone in settings}
+        # Of all that a line can have, an entry only where there is something: there may be 200,000 lines.
+        self._slow = {number for number, phone in self._behaviours.items() if not obeys_at_once(phone)}
+        self._barred = {phone.number: phone.barred for phone in settings if phone.barred}
+        self._features = features_of(settings, saved or {})
         self._save = save
-        self._changing: defaultdict[str, DeferredLock] = defaultdict(DeferredLock)
-        self._report: Callable[[AnyReport], None] = lambda _: None
+        self._changing: dict[str, DeferredLock] = {}
         self._outbox = Outbox(clock)
         self._exchange = Exchange(clock, self._behaviours, self._features, limits, self._tell)
         self._link_back: IDelayedCall | None = None
@@ -96,7 +96,7 @@ class Pbx(Driver):
             self._link_back.cancel()
 
     def listen(self, report: Callable[[AnyReport], None]) -> None:
-        self._report = report
+        self._outbox.listener = report
 
     def lines(self) -> Mapping[str, Line]:
         lines = {number: Line(number, phone.in_service) for number, phone in self._behaviours.items()}
@@ -117,7 +117,8 @@ class Pbx(Driver):
 
     def line_features(self, number: str) -> LineFeatures:
         """The features of a line as they are now; KeyError when there is no such line."""
-        return self._features[number]
+        self._behaviours[number]
+        return self._features.get(number, PLAIN)
 
     def calls(self, number: str) -> tuple[Call, ...]:
         """The calls that a line or an outside number is in; to look at."""
@@ -155,6 +156,7 @@ class Pbx(Driver):
             raise ValueError(f"there is no line {number}")
         before, after = self._behaviours[number], behaviour(name)
         self._behaviours[number] = after
+        (self._slow.discard if obeys_at_once(after) else self._slow.add)(number)
         if before.in_service == after.in_service:
             return
         if not after.in_service:  # the phone is gone, and so is whoever was talking on it
@@ -189,7 +191,7 @@ class Pbx(Driver):
     def pick_up(self, number: str) -> None:
         """The person at a line lifts the handset of a phone that rings or prompts.  Raises `ValueError`."""
         for call in self._exchange.at(number):
-            if call.parties[number] in (Phase.RINGING, Phase.PROMPTED):
+            if call.parties[number] in (RINGING, PROMPTED):
                 self._picked_up(call, number)
                 return
         raise ValueError(f"nothing rings at {number}")
@@ -199,7 +201,7 @@ class Pbx(Driver):
         calls = self._exchange.at(number)
         if not calls:
             raise ValueError(f"{number} is in no call")
-        talking = [call for call in calls if call.parties[number] is Phase.TALKING]
+        talking = [call for call in calls if call.parties[number] is TALKING]
         self._exchange.hang_up((talking or list(calls))[0], number)
 
     def drop_link(self, seconds: float | None = None) -> None:
@@ -220,15 +222,19 @@ class Pbx(Driver):
 
     async def make_call(self, caller: str, called: str, *, prompt: bool) -> str:
         self._must_be_line(caller, Reason.INVALID_CALLING_DEVICE_ID)
-        await self._react(caller, Reason.CALLING_DEVICE_OUT_OF_SERVICE)
+        if self._takes_time(caller):
+            await self._react(caller, Reason.CALLING_DEVICE_OUT_OF_SERVICE)
         return self._placed(caller, called, prompt=prompt)
 
     async def answer(self, call: str, device: str) -> None:
-        live = await self._commanded(call, device, Phase.RINGING, Phase.PROMPTED)
-        self._picked_up(live, device)
+        if self._takes_time(device):
+            await self._react(device)
+        live = self._find(call, device)
+        self._picked_up(self._in_phase(live, device, RINGING, PROMPTED), device)
 
     async def clear(self, call: str, device: str) -> None:
-        await self._react(device)
+        if self._takes_time(device):
+            await self._react(device)
         self._exchange.hang_up(self._find(call, device), device)
 
     async def clear_call(self, call: str) -> None:
@@ -236,15 +242,15 @@ class Pbx(Driver):
         self._exchange.clear_call(self._call(call))
 
     async def hold(self, call: str, device: str) -> None:
-        live = await self._commanded(call, device, Phase.TALKING)
+        live = await self._commanded(call, device, TALKING)
         self._exchange.hold(live, device)
 
     async def retrieve(self, call: str, device: str) -> None:
-        live = await self._commanded(call, device, Phase.HELD)
+        live = await self._commanded(call, device, HELD)
         self._exchange.retrieve(live, device)
 
     async def consult(self, call: str, device: str, called: str) -> str:
-        live = await self._commanded(call, device, Phase.TALKING)
+        live = await self._commanded(call, device, TALKING)
         self._must_be_callable(device, called)
         self._must_have_room(device)
         return self._exchange.consult(live, device, called).id
@@ -279,13 +285,13 @@ class Pbx(Driver):
         return live.id
 
     async def deflect(self, call: str, device: str, destination: str) -> None:
-        live = await self._commanded(call, device, Phase.RINGING)
+        live = await self._commanded(call, device, RINGING)
         self._must_be_callable(device, destination, Reason.INVALID_DESTINATION)
         self._must_be_new(live, destination)
         self._exchange.deflect(live, device, destination)
 
     async def generate_digits(self, call: str, device: str, digits: str) -> None:
-        live = await self._commanded(call, device, Phase.TALKING)
+        live = await self._commanded(call, device, TALKING)
         self._tell(Digits(live.id, device, digits))
 
     async def set_forwarding(self, device: str, rule: ForwardRule) -> None:
@@ -295,7 +301,7 @@ class Pbx(Driver):
             self._must_be_callable(device, rule.destination, Reason.INVALID_FORWARDING_DESTINATION)
             if self._leads_back(device, rule):
                 raise Refused(Reason.INVALID_FORWARDING_DESTINATION)
-        elif all(kept.when is not rule.when for kept in self._features[device].forwarding):
+        elif all(kept.when is not rule.when for kept in self.line_features(device).forwarding):
             return  # there is nothing to switch off
         await self._change(device, partial(with_rule, rule=rule), Forwarded(device, rule))
 
@@ -307,8 +313,8 @@ class Pbx(Driver):
     async def features(self, device: str) -> LineFeatures:
         self._must_be_line(device)
         await self._react(device)
-        async with self._changing[device]:
-            return self._features[device]
+        async with self._changes_to(device):
+            return self.line_features(device)
 
     async def snapshot(self, device: str) -> tuple[Leg, ...]:
         if not self._exchange.can_reach(device):
@@ -317,7 +323,7 @@ class Pbx(Driver):
         # Taken now and handed over behind the reports that led to it: later reports come after it.
         picture = tuple(self._leg(call, device) for call in self._exchange.at(device))
         told: Deferred[tuple[Leg, ...]] = Deferred()
-        self._outbox.put(partial(told.callback, picture))
+        self._outbox.put(picture, told.callback)
         return await told
 
     def _leg(self, call: Call, device: str) -> Leg:
@@ -325,6 +331,10 @@ class Pbx(Driver):
         return Leg(call.id, call.parties[device].value, call.caller, call.dialled, outside)
 
     # What a command needs
+
+    def _takes_time(self, device: str) -> bool:
+        """Whether `_react` has anything to do: for most phones it is awaited for nothing."""
+        return device in self._slow or self._link_back is not None
 
     async def _react(self, device: str, broken: Reason = Reason.DEVICE_OUT_OF_SERVICE) -> None:
         """Take the time that the commanded phone takes; parties outside take none."""
@@ -354,23 +364,17 @@ class Pbx(Driver):
     async def _commanded(self, call: str, device: str, *phases: Phase) -> Call:
         """The call at a line that is told to do something there, which it can do in ``phases`` only."""
         await self._react(device)
-        live = self._find(call, device)
-        self._must_be_line(device)  # nobody here can tell a phone outside what to do
-        self._must_be(live, device, *phases)
-        return live
+        return self._in_phase(self._find(call, device), device, *phases)
 
     async def _pair(self, held: str, active: str, device: str) -> tuple[Call, Call]:
         """The call that ``device`` holds and the one that it is in."""
         await self._react(device)
         first, second = self._find(held, device), self._find(active, device)
-        self._must_be_line(device)
-        self._must_be(first, device, Phase.HELD)
-        self._must_be(second, device, Phase.TALKING)
-        return first, second
+        return self._in_phase(first, device, HELD), self._in_phase(second, device, TALKING)
 
     async def _single_step(self, call: str, device: str, number: str) -> Call:
         """The call in which ``device`` talks to somebody and into which ``number`` is to come."""
-        live = await self._commanded(call, device, Phase.TALKING)
+        live = await self._commanded(call, device, TALKING)
         if len(live.taking_part) < 2:  # noqa: PLR2004 - itself and somebody to talk to
             raise Refused(Reason.INVALID_CONNECTION_STATE)
         self._must_be_callable(device, number, Reason.INVALID_DESTINATION)
@@ -399,10 +403,6 @@ class Pbx(Driver):
         if parties > self._limits.conference:
             raise Refused(Reason.CONFERENCE_MEMBER_LIMIT_EXCEEDED)
 
-    def _must_be(self, call: Call, device: str, *phases: Phase) -> None:
-        if call.parties[device] not in phases:
-            raise Refused(Reason.INVALID_CONNECTION_STATE)
-
     def _must_be_new(self, call: Call, number: str) -> None:
         if number in call.parties:
             raise Refused(Reason.INVALID_DESTINATION_DEVICE_OBJECT)
@@ -416,23 +416,32 @@ class Pbx(Driver):
         others = [phase for party, phase in second.parties.items() if party != device]
         joined = first.parties.keys() | second.parties.keys()
         twice = len(joined) < len(first.parties) + len(second.parties) - 1  # somebody else is in both
-        if not waiting or not others or Phase.FAILED in others or twice:
+        if not waiting or not others or FAILED in others or twice:
             raise Refused(Reason.INVALID_CONNECTION_STATE)
         self._must_fit(len(joined) - 1 + staying)
 
     def _call(self, call: str) -> Call:
-        if call not in self._exchange.calls:
-            raise Refused(Reason.INVALID_CONNECTION_ID)
-        return self._exchange.calls[call]
-
-    def _find(self, call: str, device: str) -> Call:
-        live = self._call(call)
-        if device not in live.parties:
+        live = self._exchange.calls.get(call)
+        if live is None:
             raise Refused(Reason.INVALID_CONNECTION_ID)
         return live
 
+    def _find(self, call: str, device: str) -> Call:
+        live = self._exchange.calls.get(call)
+        if live is None or device not in live.parties:
+            raise Refused(Reason.INVALID_CONNECTION_ID)
+        return live
+
+    def _in_phase(self, call: Call, device: str, *phases: Phase) -> Call:
+        """``call``, in which ``device`` can be told something when it is a line in one of ``phases``."""
+        if device not in self._behaviours:  # nobody here can tell a phone outside what to do
+            raise Refused(Reason.INVALID_DEVICE_ID)
+        if call.parties[device] not in phases:
+            raise Refused(Reason.INVALID_CONNECTION_STATE)
+        return call
+
     def _picked_up(self, call: Call, device: str) -> None:
-        lifted = call.parties[device] is Phase.PROMPTED
+        lifted = call.parties[device] is PROMPTED
         (self._exchange.lift if lifted else self._exchange.answered)(call, device)
 
     def _leads_back(self, device: str, rule: ForwardRule) -> bool:
@@ -445,7 +454,7 @@ class Pbx(Driver):
         )
 
     def _comes_back(self, device: str, rule: ForwardRule, *, external: bool) -> bool:
-        first = rule_for(with_rule(self._features[device], rule), Forwarding.IMMEDIATE, external=external)
+        first = rule_for(with_rule(self.line_features(device), rule), Forwarding.IMMEDIATE, external=external)
         number: str | None = rule.destination if first == rule else None
         seen: set[str] = set()
         while number in self._features and number not in seen and number != device:
@@ -454,26 +463,36 @@ class Pbx(Driver):
             number = following.destination if following else None
         return number == device
 
+    @asynccontextmanager
+    async def _changes_to(self, number: str) -> AsyncIterator[None]:
+        """Wait for the changes of a line's features that came before; those that come wait for this one."""
+        lock = self._changing.setdefault(number, DeferredLock())
+        try:
+            async with lock:
+                yield
+        finally:
+            if not lock.locked:  # nobody has waited for it
+                self._changing.pop(number, None)
+
     async def _change(
         self, number: str, change: Callable[[LineFeatures], LineFeatures], report: AnyReport
     ) -> None:
-        async with self._changing[number]:  # each change starts from what the one before has left
-            features = change(self._features[number])
-            if features == self._features[number]:
+        async with self._changes_to(number):  # each change starts from what the one before has left
+            before = self.line_features(number)
+            features = change(before)
+            if features == before:
                 return
             if self._save is not None:
                 await self._save(number, features)
-            self._features[number] = features
+            if features == PLAIN:
+                self._features.pop(number, None)
+            else:
+                self._features[number] = features
             self._tell(report)
 
     def _tell(self, report: AnyReport) -> None:
-        if not self.linked():
-            return  # nobody hears it
-        self._put(report)
-        if isinstance(report, Report) and report.kind in LIES:
-            phone = self._behaviours.get(report.device)
-            if phone is not None and phone.lies:
-                self._put(Report(LIES[report.kind], report.call, report.device, Cause.NORMAL))
+        if self._link_back is None:  # else nobody hears it
+            self._outbox.put(report)
 
     def _put(self, report: AnyReport) -> None:
-        self._outbox.put(lambda: self._report(report))  # to whoever listens when its turn comes
+        self._outbox.put(report)

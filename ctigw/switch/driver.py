@@ -28,15 +28,17 @@ Reasons of refusals.  The gateway judges by its picture before it commands; the 
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import msgspec
+
 from ctigw.errors import Reason, Refused
+from ctigw.values import Enum
 
 
-class Kind(enum.Enum):
+class Kind(Enum):
     """What a report says of a connection (the rows of the state table, in its words), or of two calls."""
 
     INITIATE = "initiate"
@@ -60,7 +62,7 @@ class Kind(enum.Enum):
     BACK_IN_SERVICE = "back in service"
 
 
-class Cause(enum.Enum):
+class Cause(Enum):
     """Why it happened: values of ECMA-323's EventCause."""
 
     ALTERNATE = "alternate"
@@ -88,7 +90,7 @@ class Cause(enum.Enum):
     TRANSFER = "transfer"
 
 
-class Forwarding(enum.Enum):
+class Forwarding(Enum):
     """When a line forwards its calls; the last eight for calls from inside or outside only."""
 
     IMMEDIATE = "forwardImmediate"
@@ -126,7 +128,7 @@ class LineFeatures:
     forwarding: tuple[ForwardRule, ...] = ()
 
 
-class Category(enum.Enum):
+class Category(Enum):
     """What a device is: values of ECMA-323's DeviceCategory."""
 
     STATION = "station"
@@ -145,8 +147,11 @@ class Line:
     category: Category = Category.STATION
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+# Reports are structs of msgspec's: immutable, hashable and equal by their values, as frozen dataclasses are,
+# and made in a tenth of the time: 0.06 µs to 0.75 for these seven fields.  (A named tuple takes 0.24 and is
+# equal to any tuple.)  Nothing in them could refer back to them: the garbage collector passes them over.
+# `msgspec.structs.replace` makes one from another.
+class Report(msgspec.Struct, frozen=True, gc=False):
     """The PBX says that ``device`` in ``call`` went through ``kind`` (a row of the state table).
 
     ``called``: the number dialled (initiate, originate).  ``destination``: where a diverted call goes.
@@ -162,8 +167,7 @@ class Report:
     network: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Merge:
+class Merge(msgspec.Struct, frozen=True, gc=False):
     """``device`` joined two calls: by a transfer it is out, in a conference it stays in.
 
     ``primary``: the call that was held, or the only one (single step).  ``secondary``: the call that was
@@ -182,8 +186,7 @@ class Merge:
     other: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class CompletionFailure:
+class CompletionFailure(msgspec.Struct, frozen=True, gc=False):
     """A single step that had been accepted came to nothing: ``device`` is in ``call`` as it was before."""
 
     call: str
@@ -191,8 +194,7 @@ class CompletionFailure:
     cause: Cause
 
 
-@dataclass(frozen=True, slots=True)
-class Digits:
+class Digits(msgspec.Struct, frozen=True, gc=False):
     """``device`` sent DTMF ``digits`` into ``call``."""
 
     call: str
@@ -200,24 +202,21 @@ class Digits:
     digits: str
 
 
-@dataclass(frozen=True, slots=True)
-class DoNotDisturb:
+class DoNotDisturb(msgspec.Struct, frozen=True, gc=False):
     """Do not disturb was switched at ``device``, by a command or at the phone itself, to what it was not."""
 
     device: str
     on: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Forwarded:
+class Forwarded(msgspec.Struct, frozen=True):
     """A forwarding of ``device`` was set, changed or switched off: it is as ``rule`` says now."""
 
     device: str
     rule: ForwardRule
 
 
-@dataclass(frozen=True, slots=True)
-class Service:
+class Service(msgspec.Struct, frozen=True, gc=False):
     """``device`` went out of service or came back."""
 
     device: str
@@ -225,8 +224,7 @@ class Service:
     cause: Cause = Cause.MAINTENANCE
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(msgspec.Struct, frozen=True, gc=False):
     """The PBX was lost, or is there again; `Driver.linked` says the same from then on."""
 
     up: bool

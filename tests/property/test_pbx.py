@@ -262,21 +262,26 @@ class Books(RuleBasedStateMachine):
     def books_agree(self) -> None:
         exchange = self.pbx._exchange
         by_call = {(c.id, party) for c in exchange.calls.values() for party in c.parties}
-        by_device = {(c, device) for device, calls in exchange._calls_at.items() for c in calls}
+        devices = exchange._call_at.keys() | exchange._calls_at.keys()
+        by_device = {(c.id, device) for device in devices for c in exchange.at(device)}
         assert by_call == by_device
-        assert all(exchange._calls_at.values())
+        assert not exchange._call_at.keys() & exchange._calls_at.keys()
+        assert all(len(calls) > 1 for calls in exchange._calls_at.values())
+        running = {timer for timers in exchange._timers._lasting.values() for timer in timers}
+        assert running == {timer for call in exchange.calls.values() for timer in call.timers}
         for call in exchange.calls.values():
             assert exchange.calls[call.id] is call
             assert call.taking_part or {Phase.PROMPTED, Phase.FAILED} & set(call.parties.values())
-            assert set(call.timers) <= {*call.parties, ""}
+            assert all(timer.call is call for timer in call.timers)
+            assert {timer.of for timer in call.timers} <= {*call.parties, ""}
             waits = Phase.RINGING, Phase.FAILED, Phase.PROMPTED
-            running = {of for of, timers in call.timers.items() if any(t.delayed.active() for t in timers)}
+            waited_for = {timer.of for timer in call.timers}
             # Whatever cannot last has a timer, and whatever can has none.
             for party, phase in call.parties.items():
-                assert (of := "" if phase is Phase.FAILED else party) in running or phase not in waits
-                assert phase in waits or of not in running
+                assert (of := "" if phase is Phase.FAILED else party) in waited_for or phase not in waits
+                assert phase in waits or of not in waited_for
             alone = len(call.taking_part) == 1 and not call.ringing
-            assert not alone or "" in running
+            assert not alone or "" in waited_for
 
     @invariant()
     def a_line_talks_in_one_call(self) -> None:

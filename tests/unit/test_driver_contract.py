@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
@@ -217,7 +218,9 @@ def silent_of(*kinds: Kind, **fields: Any) -> type[Pbx]:
 
 def saying(kind: Kind, /, **fields: Any) -> type[Pbx]:
     """A PBX whose reports of ``kind`` have these ``fields``."""
-    return telling(lambda told: [replace(told, **fields) if getattr(told, "kind", None) is kind else told])
+    return telling(
+        lambda told: [structs.replace(told, **fields) if getattr(told, "kind", None) is kind else told]
+    )
 
 
 def doing(**methods: Any) -> type[Pbx]:
@@ -527,7 +530,7 @@ DEFECTS = {
     "takes one call of a transfer for the other": Defect(
         telling(
             lambda told: [
-                replace(told, primary=told.secondary, secondary=told.primary)
+                structs.replace(told, primary=told.secondary, secondary=told.primary)
                 if isinstance(told, Merge)
                 else told
             ]
