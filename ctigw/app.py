@@ -165,7 +165,7 @@ def gateway(config: Config, driver: Driver, clock: IReactorTime, keeping: Keepin
         clock, logins, keeping.again, over, shortest=limits.session_shortest, longest=limits.session_longest
     )
     calls = CallLog(keeping.call, clock.seconds)
-    switch.observe(calls.on_event)
+    switch.observe(calls.observers())
     dispatcher = Dispatcher(Audit(keeping.asked, clock.seconds).record, counters)
     dispatcher.serve_with(applications.handlers(), strangers=True)
     dispatcher.serve_with(CallControl(switch).handlers())

@@ -12,10 +12,11 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any
 
+from msgspec import Struct
+
 from ctigw.csta.frame import MAX_RECEIVED, Frame, FrameReader, FrameTooLongError, prefix
 from ctigw.csta.types import answer_namespace, csta, error_code
 from ctigw.errors import Reason
-from ctigw.values import value
 from ctigw.xml import UnknownMessageError, XmlError
 
 # Clients take small ids; what the gateway asks lies above, for clients that match on the id alone.
@@ -23,8 +24,7 @@ CLIENT_IDS = range(1, 9000)
 SERVER_IDS = range(9000, 9999)
 
 
-@value
-class Request:
+class Request(Struct, frozen=True):
     """The peer asks; answer with `Association.respond` under the same id, in ``namespace``."""
 
     invoke_id: int
@@ -32,8 +32,7 @@ class Request:
     namespace: str
 
 
-@value
-class Unreadable:
+class Unreadable(Struct, frozen=True):
     """The peer asks something that cannot be decoded; it is owed a negative answer.
 
     ``name``, ``namespace``: the request's, where they could be read.  ``unknown``: it is readable, but of no
@@ -47,16 +46,14 @@ class Unreadable:
     why: str
 
 
-@value
-class Response:
+class Response(Struct, frozen=True):
     """The peer answers the request that `Association.request` gave ``invoke_id``."""
 
     invoke_id: int
     message: Any
 
 
-@value
-class Event:
+class Event(Struct, frozen=True):
     """The peer tells what happened."""
 
     message: Any

@@ -19,6 +19,8 @@ def number_of(text: str) -> str:
     Visual separators of ``tel:`` are dropped.  Text of no known form is given back as it is.
     """
     text = text.strip()
+    if text.isdecimal():  # the most frequent form
+        return text
     scheme, colon, rest = text.partition(":")
     match scheme.lower():
         case "tel" if colon:

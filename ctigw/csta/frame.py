@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ctigw.values import value
+from msgspec import Struct
 
 PREFIX = 8
 EVENT_INVOKE_ID = 9999
@@ -19,6 +19,7 @@ EVENT_INVOKE_ID = 9999
 MAX_SENT = 0x7FFF
 MAX_RECEIVED = 0xFFFF
 SHOWN = 16
+_EVENT = b"%d" % EVENT_INVOKE_ID
 _OPENING = b"<monitorCrossRefID>"
 _CLOSING = b"</monitorCrossRefID>"
 _EMPTY = _OPENING + _CLOSING
@@ -32,8 +33,7 @@ class FrameTooLongError(ValueError):
     """A message that would not fit the longest frame that may be sent."""
 
 
-@value
-class Frame:
+class Frame(Struct, frozen=True, gc=False):
     """One message on the wire: ``invoke_id`` in 0..9999 and the undecoded XML ``body``."""
 
     invoke_id: int
@@ -49,34 +49,37 @@ def prefix(invoke_id: int, length: int, limit: int = MAX_SENT) -> bytes:
     length += PREFIX
     if length > limit:
         raise FrameTooLongError(f"frame of {length} bytes exceeds {limit}")
-    return b"\0\0%c%c%04d" % (length >> 8, length & 0xFF, invoke_id)
+    # The two zeros and the length are a number of four bytes.
+    return length.to_bytes(4) + (_EVENT if invoke_id == EVENT_INVOKE_ID else b"%04d" % invoke_id)
 
 
 class EventFrames:
     """The frames of one event for all monitors that are told it in the same words.
 
-    ``body`` is the event as an empty monitorCrossRefID would leave it: nothing else differs.
+    ``head`` and ``tail`` are the event before and behind the text of its monitorCrossRefID: nothing else
+    differs.
     """
 
-    __slots__ = ("_head", "_starts", "_tail")
+    __slots__ = ("_head", "_length", "_start", "_tail")
 
-    def __init__(self, body: bytes) -> None:
-        head, rest = body.split(_EMPTY, 1)
-        self._head, self._tail = head + _OPENING, _CLOSING + rest
-        # What comes before a cross reference, by the length of that.
-        self._starts: dict[int, bytes] = {}
+    def __init__(self, head: bytes, tail: bytes) -> None:
+        self._head, self._tail = head, tail
+        # What comes before a cross reference of so many digits: monitors of the same time have as many.
+        self._length, self._start = 0, b""
 
     def frame(self, cross_ref_id: bytes) -> bytes:
         """The frame for the monitor ``cross_ref_id``.  Raises `FrameTooLongError`."""
-        start = self._starts.get(len(cross_ref_id))
-        if start is None:
-            start = self._start(len(cross_ref_id))
-        return start + cross_ref_id + self._tail
+        if len(cross_ref_id) != self._length:
+            self._length = len(cross_ref_id)
+            whole = len(self._head) + self._length + len(self._tail)
+            self._start = prefix(EVENT_INVOKE_ID, whole) + self._head
+        return self._start + cross_ref_id + self._tail
 
-    def _start(self, length: int) -> bytes:
-        whole = len(self._head) + length + len(self._tail)
-        start = self._starts[length] = prefix(EVENT_INVOKE_ID, whole) + self._head
-        return start
+
+def parted(event: bytes) -> tuple[bytes, bytes]:
+    """The head and the tail of an ``event`` whose monitorCrossRefID is empty."""
+    head, rest = event.split(_EMPTY, 1)
+    return head + _OPENING, _CLOSING + rest
 
 
 class FrameReader:

@@ -56,7 +56,7 @@ def within(
 
     async def bounded(command: Coroutine[Any, Any, Any]) -> Any:
         work = begun(command)
-        if not isinstance(work, Deferred):
+        if type(work) is not Deferred:  # isinstance would take 1 µs to say no
             return work
         answer: Deferred[Any] = Deferred()
         timer = clock.callLater(seconds, answer.errback, Refused(Reason.RESOURCE_BUSY))

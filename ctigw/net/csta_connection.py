@@ -226,7 +226,7 @@ class CstaConnection(Protocol):
         except Exception as error:  # noqa: BLE001 - a bug, and this connection's alone
             self._crashed(error)
             return
-        if isinstance(answer, Deferred):
+        if type(answer) is Deferred:  # isinstance would take 1 µs to say no
             answer.addCallbacks(self._answered, lambda failure: self._crashed(failure.value), (request,))
         else:
             self._answered(answer, request)

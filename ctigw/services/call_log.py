@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from ctigw.store.call_log import LoggedCall
 from ctigw.switch.driver import Cause, Kind
-from ctigw.switch.events import AnyEvent, CallOver, CallsJoined, Event
+from ctigw.switch.events import CallOver, CallsJoined, Event
 from ctigw.switch.states import State
 
 TALKING = frozenset({State.CONNECTED, State.HOLD})
@@ -39,14 +40,9 @@ class CallLog:
     def __len__(self) -> int:
         return sum(map(len, self._open.values()))
 
-    def on_event(self, event: AnyEvent) -> None:
-        """Something has happened."""
-        if isinstance(event, Event):
-            self._moved_on(event)
-        elif isinstance(event, CallsJoined):
-            self._joined(event)
-        elif isinstance(event, CallOver):
-            self._ended(event)
+    def observers(self) -> dict[type, Callable[[Any], None]]:
+        """What takes the events of each class."""
+        return {Event: self._moved_on, CallsJoined: self._joined, CallOver: self._ended}
 
     def close(self) -> None:
         """The gateway goes down: what is still going on is written without its end."""

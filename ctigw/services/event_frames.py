@@ -1,8 +1,8 @@
 """Events as bytes: each is rendered once, however many monitors are told it.
 
 What monitors are told of an event differs in the cross reference alone, as long as they want the same
-namespace and form of device ids, and their devices are in the same state.  So `event_frames` gives a
-rendering in which only the cross reference is left to be put in.
+namespace and form of device ids, and their devices are in the same state.  So a `Telling` gives frames in
+which only the cross reference is left to be put in.
 
 Most events (`switch.events.Event`) are not even encoded.  Two of the same kind and cause, with the same
 things known of them, differ in numbers only: the first is encoded, with marks in the place of its numbers,
@@ -14,95 +14,100 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
+from msgspec.structs import replace
+
 from ctigw.csta.device_id import as_dialled
-from ctigw.csta.frame import EventFrames
-from ctigw.csta.types import csta
+from ctigw.csta.frame import EventFrames, parted
+from ctigw.csta.types import answer_namespace, csta
 from ctigw.services.event_messages import SHAPES, Show, event_message
 from ctigw.switch.events import CallEvent, DeviceEvent, Event
 from ctigw.switch.states import State
 from ctigw.xml import escaped
 
-# The numbers of an event that templates leave open, and a place for the state of the monitored device.
+# The numbers of an event that templates leave open.
 _OPEN = ("call", "device", "calling", "called", "redirected_by", "destination", "network")
-_LOCAL = len(_OPEN)
 # A mark: the control character is allowed in XML, and in nothing that the gateway says.
 _MARK = "\x7f{}\x7f"
 _MARKED = re.compile("\x7f([0-9])\x7f")
-_Key = tuple[object, ...]
-_Numbers = tuple[str, str, str, str, str, str, str]
-_Fill = Callable[..., str]
-_templates: dict[_Key, _Fill] = {}
+_LOCAL = "<localConnectionInfo>{}</localConnectionInfo>"
+_LOCALS = {state: state.value.encode() for state in State}
+# What an event begins with, and what it goes on with before and behind the state of the monitored device.
+_Rendering = tuple[bytes, bytes, bytes]
+# The same for all events that differ in numbers only.
+_Template = tuple[bytes, Callable[..., str], Callable[..., str]]
+_templates: dict[tuple[object, ...], _Template] = {}
 
 
-def event_frames(
-    event: CallEvent | DeviceEvent, local: State | None, namespace: str, show: Show
-) -> EventFrames:
-    """What monitors are told whose devices are in state ``local`` (None: they watch a call)."""
-    if type(event) is Event:
-        body = _filled(event, local, namespace, show)
-    else:
-        body = csta.encode(event_message(event, "", local, show), namespace)
-    return EventFrames(body)
+class Telling:
+    """One event, as it is told to monitors: rendered once for each way to tell it.
+
+    ``flag``: the filter that keeps it away.
+    """
+
+    __slots__ = ("_event", "_rendered", "flag")
+
+    def __init__(self, event: CallEvent | DeviceEvent) -> None:
+        self._event = event
+        self.flag = SHAPES[event.kind].flag
+        self._rendered: dict[tuple[str, Show], _Rendering] = {}
+
+    def frames(self, local: State | None, namespace: str, show: Show) -> EventFrames:
+        """For monitors whose device is in state ``local`` (None: they watch a call)."""
+        event = self._event
+        if type(event) is not Event or local is None:
+            message = event_message(event, "", local, show)
+            return EventFrames(*parted(csta.encode(message, answer_namespace(namespace))))
+        found = self._rendered.get((namespace, show))
+        if found is None:
+            found = self._rendered[namespace, show] = _rendered(event, answer_namespace(namespace), show)
+        head, before, behind = found
+        return EventFrames(head, before + _LOCALS[local] + behind)
 
 
-def _filled(event: Event, local: State | None, namespace: str, show: Show) -> bytes:
-    numbers = (
+def _rendered(event: Event, namespace: str, show: Show) -> _Rendering:
+    numbers: tuple[str, ...] = (
         event.call, event.device, event.calling, event.called,
         event.redirected_by, event.destination, event.network,
     )  # fmt: skip
-    _, _, calling, called, redirected_by, destination, network = numbers
+    call, _device, calling, called, redirected_by, destination, network = numbers
     key = (
-        event.kind, event.cause, local is None, namespace,
+        event.kind, event.cause, namespace,
         not calling, not called, not redirected_by, not destination, not network,
     )  # fmt: skip
-    fill = _templates.get(key)
-    if fill is None:
-        fill = _templates[key] = _template(event, local, namespace)
+    template = _templates.get(key)
+    if template is None:
+        template = _templates[key] = _template(event, namespace)
     if show is not as_dialled:
-        numbers = _shown(numbers, show)
+        numbers = (call, *map(show, numbers[1:]))
     together = "".join(numbers)
     if not (together.isalnum() and together.isascii()):
-        numbers = _escaped(numbers)
-    return fill(*numbers, "" if local is None else local._value_).encode("ascii")
+        numbers = tuple(map(escaped, numbers))
+    head, before, behind = template
+    return head, before(*numbers).encode("ascii"), behind(*numbers).encode("ascii")
 
 
-def _shown(numbers: _Numbers, show: Show) -> _Numbers:
-    """In the form that a client is given device ids; the call's id is none."""
-    call, device, calling, called, redirected_by, destination, network = numbers
-    return (
-        call,
-        show(device),
-        show(calling),
-        show(called),
-        show(redirected_by),
-        show(destination),
-        show(network),
-    )
-
-
-def _escaped(numbers: _Numbers) -> _Numbers:
-    call, device, calling, called, redirected_by, destination, network = map(escaped, numbers)
-    return call, device, calling, called, redirected_by, destination, network
-
-
-def _template(event: Event, local: State | None, namespace: str) -> _Fill:
-    """A function from an event's numbers, and the state of the monitored device, to what is told."""
+def _template(event: Event, namespace: str) -> _Template:
+    """The template of all events that differ from this one in numbers only."""
     marks: dict[str, Any] = {
         name: _MARK.format(number) for number, name in enumerate(_OPEN) if getattr(event, name)
     }
-    message = event_message(replace(event, **marks), "", local, as_dialled)
-    body = csta.encode(message, namespace).decode("ascii")
-    if local is not None and SHAPES[event.kind].local:
-        told = "<localConnectionInfo>{}</localConnectionInfo>"
-        body = body.replace(told.format(local.value), told.format(_MARK.format(_LOCAL)))
+    message = event_message(replace(event, **marks), "", State.NULL, as_dialled)
+    head, rest = parted(csta.encode(message, namespace))
+    opening, closing = _LOCAL.split("{}")
+    before, behind = rest.decode("ascii").split(_LOCAL.format(State.NULL.value))
+    return head, _function(before + opening), _function(closing + behind)
+
+
+def _function(text: str) -> Callable[..., str]:
+    """A function from numbers to ``text`` with those in the places of the marks."""
     # An f-string: twice as fast as format.  Of the text, whatever means something to Python is told apart.
-    pieces = _MARKED.split(body)
+    pieces = _MARKED.split(text)
     pieces[::2] = [repr(piece)[1:-1].replace("{", "{{").replace("}", "}}") for piece in pieces[::2]]
     pieces[1::2] = [f"{{n{number}}}" for number in pieces[1::2]]
-    arguments = ", ".join(f"n{number}" for number in range(_LOCAL + 1))
+    arguments = ", ".join(f"n{number}" for number in range(len(_OPEN)))
     quoted = "".join(pieces).replace('"', '\\"')
-    fill: _Fill = eval(f'lambda {arguments}: f"{quoted}"')  # noqa: S307 - of our own text, and of numbers' places
-    return fill
+    # Text of our own, and places for numbers.
+    function: Callable[..., str] = eval(f'lambda {arguments}: f"{quoted}"')  # noqa: S307 - nothing of a client's
+    return function

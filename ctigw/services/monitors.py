@@ -12,9 +12,8 @@ import enum
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from itertools import count
-from typing import Any
 
-from ctigw.csta.frame import EventFrames, FrameTooLongError
+from ctigw.csta.frame import EventFrames, FrameTooLongError, parted
 from ctigw.csta.monitoring import (
     CallControlEvents,
     ChangeMonitorFilter,
@@ -31,13 +30,12 @@ from ctigw.csta.types import answer_namespace, csta
 from ctigw.errors import Reason, Refused
 from ctigw.services import access
 from ctigw.services.dispatcher import Handler
-from ctigw.services.event_frames import event_frames
-from ctigw.services.event_messages import SHAPES, Show, call_cleared
+from ctigw.services.event_frames import Telling
+from ctigw.services.event_messages import SHAPES, call_cleared
 from ctigw.services.naming import Naming
 from ctigw.services.session import Monitor, Session, Watched, Watching
 from ctigw.switch.driver import Kind
 from ctigw.switch.events import (
-    AnyEvent,
     CallEvent,
     CallOver,
     CallsJoined,
@@ -47,7 +45,6 @@ from ctigw.switch.events import (
     DoNotDisturbSet,
     Event,
     ForwardingSet,
-    LinkChanged,
     ServiceChanged,
 )
 from ctigw.switch.states import State
@@ -85,18 +82,18 @@ class Monitors:
         self._at_devices, self._at_calls = self._of[Watched.DEVICE], self._of[Watched.CALL]
         # Those of sessions that are over, which are told nothing, until they are removed.
         self._over: deque[Monitor] = deque()
-        self._take: dict[type, Callable[[Any], None]] = {
-            Event: self._of_call,
-            CompletionFailed: self._of_call,
-            DigitsSent: self._of_call,
-            CallsJoined: self._of_joined,
-            CallOver: self._end_of_call,
-            DoNotDisturbSet: self._of_device,
-            ForwardingSet: self._of_device,
-            ServiceChanged: self._of_device,
-            LinkChanged: lambda _event: None,  # those who have registered for the system's status are told
-        }
-        switch.observe(self._on_event)
+        switch.observe(
+            {
+                Event: self._of_call,
+                CompletionFailed: self._of_call,
+                DigitsSent: self._of_call,
+                CallsJoined: self._of_joined,
+                CallOver: self._end_of_call,
+                DoNotDisturbSet: self._of_device,
+                ForwardingSet: self._of_device,
+                ServiceChanged: self._of_device,
+            }
+        )
 
     def __len__(self) -> int:
         return self._count
@@ -207,40 +204,33 @@ class Monitors:
 
     # Events
 
-    def _on_event(self, event: AnyEvent) -> None:
-        self._take[type(event)](event)
-
     def _of_device(self, event: DeviceEvent) -> None:
-        monitors = self._at_devices.get(event.device)
-        if monitors:
-            self._report(event, monitors, None)
+        self._report(Telling(event), self._at_devices.get(event.device, ()), None)
 
     def _of_call(self, event: CallEvent) -> None:
         """What happens in a call; nobody is called otherwise afterwards."""
-        at_devices = self._at_devices
+        telling = Telling(event)
         for device, local in event.states.items():
-            monitors = at_devices.get(device)
+            monitors = self._at_devices.get(device)
             if monitors:
-                self._report(event, monitors, local)
+                self._report(telling, monitors, local)
         if self._at_calls:
-            self._report(event, self._at_calls.get(event.call, ()), None)
+            self._report(telling, self._at_calls.get(event.call, ()), None)
             self._leave(event)
 
     def _of_joined(self, event: CallsJoined) -> None:
+        telling = Telling(event)
         for device, local in event.states.items():
-            self._report(event, self._at_devices.get(device, ()), local)
+            self._report(telling, self._at_devices.get(device, ()), local)
         for old in (event.primary, event.secondary):
-            self._report(event, self._at_calls.get(old, ()), None)
+            self._report(telling, self._at_calls.get(old, ()), None)
         for old in (event.primary, event.secondary):
             self._follow(old, event.call)
         self._leave(event)
 
-    def _report(
-        self, event: CallEvent | DeviceEvent, monitors: Iterable[Monitor], local: State | None
-    ) -> None:
-        """Tell ``monitors``, whose device is in state ``local``, of ``event``: rendered once for all."""
-        flag = SHAPES[event.kind].flag
-        rendered: dict[tuple[str, Show], EventFrames] = {}
+    def _report(self, telling: Telling, monitors: Iterable[Monitor], local: State | None) -> None:
+        """Tell ``monitors`` what is to be told, their device being in state ``local``."""
+        flag = telling.flag
         namespace, show, frames = None, None, None
         for monitor in monitors:
             watching = monitor.watching
@@ -248,10 +238,7 @@ class Monitors:
                 continue
             if frames is None or watching.show is not show or monitor.namespace != namespace:
                 namespace, show = monitor.namespace, watching.show
-                frames = rendered.get((namespace, show))
-                if frames is None:
-                    frames = event_frames(event, local, answer_namespace(namespace), show)
-                    rendered[namespace, show] = frames
+                frames = telling.frames(local, namespace, show)
             try:
                 frame = frames.frame(monitor.cross_ref_id.encode())
             except FrameTooLongError:
@@ -285,7 +272,8 @@ class Monitors:
                 continue
             if CallControlEvents.CALL_CLEARED not in monitor.suppressed:
                 body = csta.encode(call_cleared(event, ""), answer_namespace(monitor.namespace))
-                monitor.watching.client.send_event(EventFrames(body).frame(monitor.cross_ref_id.encode()))
+                frames = EventFrames(*parted(body))
+                monitor.watching.client.send_event(frames.frame(monitor.cross_ref_id.encode()))
             self._end(monitor)
 
     def _end(self, monitor: Monitor) -> None:

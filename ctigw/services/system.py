@@ -22,7 +22,7 @@ from ctigw.csta.system import (
 from ctigw.errors import Reason, Refused
 from ctigw.services.dispatcher import Handler
 from ctigw.services.session import Session
-from ctigw.switch.events import AnyEvent, LinkChanged
+from ctigw.switch.events import LinkChanged
 from ctigw.switch.switch import Switch
 
 # The filter's word for messagesLost lacks an s.
@@ -53,7 +53,7 @@ class Registrations:
         self._switch, self._per_session = switch, per_session
         self._ids = count(1)
         self._by_id: dict[str, Registration] = {}
-        switch.observe(self._on_event)
+        switch.observe({LinkChanged: self._on_link})
 
     def __len__(self) -> int:
         return len(self._by_id)
@@ -123,6 +123,5 @@ class Registrations:
             raise Refused(Reason.INVALID_CROSS_REF_ID)
         return self._by_id[register_id]
 
-    def _on_event(self, event: AnyEvent) -> None:
-        if isinstance(event, LinkChanged):
-            self.tell(SystemStatusValue.ENABLED if event.up else SystemStatusValue.DISABLED)
+    def _on_link(self, event: LinkChanged) -> None:
+        self.tell(SystemStatusValue.ENABLED if event.up else SystemStatusValue.DISABLED)

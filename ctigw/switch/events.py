@@ -1,16 +1,20 @@
-"""What the switch tells its observers: a report, applied, with all that it meant for each party."""
+"""What the switch tells its observers: a report, applied, with all that it meant for each party.
+
+Structs cost a fifth of what dataclasses do.  Nothing in them refers back to them (gc=False).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import get_args
+
+from msgspec import Struct
 
 from ctigw.switch.driver import Cause, ForwardRule, Kind
 from ctigw.switch.states import State
-from ctigw.values import value
 
 
-@value
-class Event:
+class Event(Struct, frozen=True, gc=False):
     """``device`` in ``call`` went through ``kind``.
 
     ``states``: the state of every party's connection afterwards, with ``device`` among them even when it
@@ -30,8 +34,7 @@ class Event:
     states: Mapping[str, State]
 
 
-@value
-class Moved:
+class Moved(Struct, frozen=True, gc=False):
     """A party of a joined call: its connection's call now and, where it had one, before ("" for none)."""
 
     device: str
@@ -39,8 +42,7 @@ class Moved:
     old_call: str
 
 
-@value
-class CallsJoined:
+class CallsJoined(Struct, frozen=True, gc=False):
     """``device`` transferred or conferenced: ``primary`` (and ``secondary``, unless "") became ``call``.
 
     ``connections``: the parties of the resulting call, with ``other`` even when it is not in it yet.
@@ -58,16 +60,14 @@ class CallsJoined:
     states: Mapping[str, State]
 
 
-@value
-class CallOver:
+class CallOver(Struct, frozen=True, gc=False):
     """The last connection of ``call`` is gone; ``cause`` is why."""
 
     call: str
     cause: Cause
 
 
-@value
-class CompletionFailed:
+class CompletionFailed(Struct, frozen=True, gc=False):
     """What ``device`` asked for in ``call`` was accepted and came to nothing."""
 
     kind: Kind
@@ -77,8 +77,7 @@ class CompletionFailed:
     states: Mapping[str, State]
 
 
-@value
-class DigitsSent:
+class DigitsSent(Struct, frozen=True, gc=False):
     """``device`` sent DTMF ``digits`` into ``call``."""
 
     kind: Kind
@@ -88,8 +87,7 @@ class DigitsSent:
     states: Mapping[str, State]
 
 
-@value
-class DoNotDisturbSet:
+class DoNotDisturbSet(Struct, frozen=True, gc=False):
     """Do not disturb was switched at ``device``."""
 
     kind: Kind
@@ -97,8 +95,7 @@ class DoNotDisturbSet:
     on: bool
 
 
-@value
-class ForwardingSet:
+class ForwardingSet(Struct, frozen=True, gc=False):
     """A forwarding of ``device`` is as ``rule`` says now."""
 
     kind: Kind
@@ -106,8 +103,7 @@ class ForwardingSet:
     rule: ForwardRule
 
 
-@value
-class ServiceChanged:
+class ServiceChanged(Struct, frozen=True, gc=False):
     """``device`` went out of service or came back (the kind says which)."""
 
     kind: Kind
@@ -115,8 +111,7 @@ class ServiceChanged:
     cause: Cause
 
 
-@value
-class LinkChanged:
+class LinkChanged(Struct, frozen=True, gc=False):
     """The PBX is lost, or is there again and the picture is true again."""
 
     up: bool
@@ -125,3 +120,4 @@ class LinkChanged:
 CallEvent = Event | CallsJoined | CompletionFailed | DigitsSent
 DeviceEvent = DoNotDisturbSet | ForwardingSet | ServiceChanged
 AnyEvent = CallEvent | DeviceEvent | CallOver | LinkChanged
+CLASSES: tuple[type, ...] = get_args(AnyEvent)

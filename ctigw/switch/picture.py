@@ -10,8 +10,8 @@ from ctigw.switch.driver import Category, Line
 from ctigw.switch.model import Call, Connection
 from ctigw.switch.states import State
 
-# How many (call, device) pairs that are over are remembered, to tell "you have left" from "never was".
-REMEMBERED = 10_000
+# So many (call, device) pairs that are over are remembered at least, to tell "you have left" from "never was".
+REMEMBERED = 5_000
 
 
 class Picture:
@@ -22,8 +22,11 @@ class Picture:
         self.calls: dict[str, Call] = {}
         self._can_call = can_call
         self._by_driver_id: dict[str, Call] = {}
-        self._at: dict[str, dict[str, Connection]] = {}
-        self._left: dict[tuple[str, str], None] = {}
+        # Tuples: nearly every line is in one call.
+        self._at: dict[str, tuple[Connection, ...]] = {}
+        # The latest pairs, and those before them: to let go of half is cheaper than of one each time.
+        self._left: set[tuple[str, str]] = set()
+        self._left_before: set[tuple[str, str]] = set()
         self._ids = count(1)
 
     # What a client named
@@ -42,7 +45,7 @@ class Picture:
 
     def connections(self, device: str) -> tuple[Connection, ...]:
         """The live connections of a line."""
-        return tuple(self._at.get(device, {}).values())
+        return self._at.get(device, ())
 
     def call(self, call_id: str) -> Call:
         """The call that clients know as ``call_id``.  Raises `Refused` (invalidConnectionID)."""
@@ -73,7 +76,7 @@ class Picture:
         if device is None:
             return _only_one(call, wanted, otherwise)
         found = call.connections.get(device) if call else None
-        if found is None and (call_id, device) in self._left:
+        if found is None and self._has_left(call_id, device):
             raise Refused(nothing)
         if found is None:
             raise Refused(stranger if call else Reason.INVALID_CONNECTION_ID)
@@ -89,6 +92,9 @@ class Picture:
         if len(fitting) > 1:
             raise Refused(Reason.INVALID_CONNECTION_ID)
         return fitting[0]
+
+    def _has_left(self, call_id: str, device: str) -> bool:
+        return (call_id, device) in self._left or (call_id, device) in self._left_before
 
     # The books
 
@@ -110,7 +116,7 @@ class Picture:
         if connection is None:
             connection = call.connections[device] = Connection(call, device)
             if device in self.lines:
-                self._at.setdefault(device, {})[call.id] = connection
+                self._at[device] = (*self._at.get(device, ()), connection)
         connection.state = state
 
     def disconnect(self, call: Call, device: str) -> None:
@@ -119,12 +125,13 @@ class Picture:
         connection.state = State.NULL
         here = self._at.get(device)
         if here is not None:
-            here.pop(call.id, None)
-            if not here:
+            if len(here) == 1:
                 del self._at[device]
-        self._left[call.id, device] = None
+            else:
+                self._at[device] = tuple(other for other in here if other is not connection)
+        self._left.add((call.id, device))
         if len(self._left) > REMEMBERED:
-            del self._left[next(iter(self._left))]
+            self._left, self._left_before = set(), self._left
 
     def forget(self, call: Call) -> None:
         """The call is over."""

@@ -33,6 +33,10 @@ from ctigw.switch.model import Call
 from ctigw.switch.picture import Picture
 from ctigw.switch.states import State, WrongStateError, after
 
+# In Python 3.11 each look at a member of an enumeration by its class is a call.
+NULL = State.NULL
+INITIATE, ORIGINATE, DIVERT = Kind.INITIATE, Kind.ORIGINATE, Kind.DIVERT
+
 
 def applied(picture: Picture, report: AnyReport) -> list[AnyEvent]:
     """Change ``picture`` as ``report`` says; gives what there is to tell of it.
@@ -43,26 +47,27 @@ def applied(picture: Picture, report: AnyReport) -> list[AnyEvent]:
 
 
 def _connection(picture: Picture, report: Report) -> list[AnyEvent]:
+    kind, device = report.kind, report.device
     call = picture.known(report.call)
-    connection = call.connections.get(report.device) if call else None
-    state = after(connection.state if connection else State.NULL, report.kind)
+    connection = call.connections.get(device) if call else None
+    state = after(connection.state if connection else NULL, kind)
     if call is None:
-        if state is State.NULL:
-            raise WrongStateError(f"{report.kind.value} in no call")
+        if state is NULL:
+            raise WrongStateError(f"{kind.value} in no call")
         call = picture.call_of(report.call)
     redirected_by = call.redirected_by
     _learn(call, report)
-    if state is not State.NULL:
-        picture.connect(call, report.device, state)
+    if state is not NULL:
+        picture.connect(call, device, state)
     elif connection is not None:
-        picture.disconnect(call, report.device)
+        picture.disconnect(call, device)
     states = call.states()
-    states[report.device] = state
+    states[device] = state
     event = Event(
-        report.kind, call.id, report.device, report.cause,
+        kind, call.id, device, report.cause,
         call.calling, call.called, redirected_by, report.destination, report.network, states,
     )  # fmt: skip
-    if call.connections or state is not State.NULL:
+    if call.connections or state is not NULL:
         return [event]
     picture.forget(call)
     return [event, CallOver(call.id, report.cause)]
@@ -70,11 +75,12 @@ def _connection(picture: Picture, report: Report) -> list[AnyEvent]:
 
 def _learn(call: Call, report: Report) -> None:
     """Keep what a report tells of the call as a whole."""
-    if report.kind in (Kind.INITIATE, Kind.ORIGINATE):
+    kind = report.kind
+    if kind is INITIATE or kind is ORIGINATE:
         call.calling = report.device
     if report.called:
         call.called = report.called
-    if report.kind is Kind.DIVERT:
+    if kind is DIVERT:
         call.redirected_by = report.device
 
 

@@ -10,7 +10,7 @@ told `LinkChanged`, and then what has changed meanwhile.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from typing import Any, TypeVar
 
 import structlog
@@ -38,7 +38,8 @@ from ctigw.switch.reports import applied
 from ctigw.switch.states import State, WrongStateError
 
 T = TypeVar("T")
-Observer = Callable[[AnyEvent], None]
+# What is told the events of one class.
+Observer = Callable[[Any], None]
 
 ANSWERABLE = frozenset({State.ALERTING, State.INITIATED})
 ALERTING = frozenset({State.ALERTING})
@@ -77,16 +78,17 @@ class Switch:
         self.kinds = driver.kinds()
         self.picture = Picture(driver.lines(), driver.can_call)
         self._dialling: dict[str, _Dialling] = {}
-        self._observers: list[Observer] = []
+        self._observers: dict[type, tuple[Observer, ...]] = {}
         self.mending = Mending(driver, self.picture, self.apply, self._seen, within=within, spawn=spawn)
         self._up = driver.linked()
         # While the picture may be wrong as a whole: what is to be told when it is not.
         self._untold: list[AnyEvent] | None = None if self._up else []
         driver.listen(self.apply)
 
-    def observe(self, observer: Observer) -> None:
-        """Tell ``observer`` every event from now on."""
-        self._observers.append(observer)
+    def observe(self, observers: Mapping[type, Observer]) -> None:
+        """Tell each of ``observers`` every event of its class from now on."""
+        for cls, observer in observers.items():
+            self._observers[cls] = (*self._observers.get(cls, ()), observer)
 
     @property
     def linked(self) -> bool:
@@ -286,7 +288,7 @@ class Switch:
 
         A report that cannot be true changes nothing: it is logged, and the devices are asked for anew.
         """
-        if isinstance(report, Link):
+        if type(report) is Link:
             self._link(up=report.up)
             return
         try:
@@ -295,7 +297,8 @@ class Switch:
             log.warning("report refused", report=type(report).__name__, why=str(error))
             self.mending.mend(*self._concerned(report))
             return
-        self._no_longer_dialling(report)
+        if self._dialling:
+            self._no_longer_dialling(report)
         self._tell(events)
 
     def _no_longer_dialling(self, report: AnyReport) -> None:
@@ -318,7 +321,7 @@ class Switch:
             self._untold.extend(events)
             return
         for event in events:
-            for observer in self._observers:
+            for observer in self._observers.get(type(event), ()):
                 try:
                     observer(event)
                 except Exception:

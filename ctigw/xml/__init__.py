@@ -24,7 +24,8 @@ from __future__ import annotations
 from typing import Any, TypeVar
 from xml.sax.saxutils import quoteattr
 
-from ctigw.values import value
+from msgspec import Struct
+
 from ctigw.xml.declaration import (
     EMPTY,
     Child,
@@ -71,8 +72,7 @@ DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>'
 SHOWN = 80
 
 
-@value
-class Document:
+class Document(Struct, frozen=True):
     """A message as it was read, and the namespace that its sender used ("" for none)."""
 
     message: Any

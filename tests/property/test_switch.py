@@ -13,7 +13,7 @@ from twisted.internet.task import Clock
 
 from ctigw.errors import Reason, Refused
 from ctigw.switch.driver import AnyReport, Cause, Driver, Line, Report
-from ctigw.switch.events import AnyEvent, CallOver, Event
+from ctigw.switch.events import CLASSES, AnyEvent, CallOver, Event
 from ctigw.switch.states import TRANSITIONS, State, WrongStateError, after
 from ctigw.switch.switch import ANSWERABLE, CLEARABLE, Switch
 from simulators.behaviours import Limits
@@ -72,7 +72,7 @@ def check_books(switch: Switch) -> None:
 def test_reports_change_what_the_table_allows_and_nothing_else(happened: list[Report]) -> None:
     switch = Switch(Mute(), within=lambda command: command, spawn=lambda work: work.close())
     events: list[AnyEvent] = []
-    switch.observe(events.append)
+    switch.observe(dict.fromkeys(CLASSES, events.append))
     for report in happened:
         before, told = picture(switch), len(events)
         call = switch.picture._by_driver_id.get(report.call)

@@ -24,7 +24,7 @@ class Bench:
         self.entries: list[LoggedCall] = []
         self.log = CallLog(self.entries.append, self.clock.seconds)
         self.switch = Switch(self.pbx, within=lambda command: command, spawn=lambda work: work.close())
-        self.switch.observe(self.log.on_event)
+        self.switch.observe(self.log.observers())
 
     def do(self, command: Coroutine[Any, Any, Any], seconds: float = 0) -> Any:
         results: list[Any] = []

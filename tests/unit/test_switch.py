@@ -14,7 +14,7 @@ from ctigw.errors import Reason, Refused
 from ctigw.net.background import within
 from ctigw.switch import picture as picture_module
 from ctigw.switch.driver import AnyReport, Cause, Driver, Kind, Leg, Line, Link, Report
-from ctigw.switch.events import AnyEvent, CallOver, LinkChanged
+from ctigw.switch.events import CLASSES, AnyEvent, CallOver, LinkChanged
 from ctigw.switch.states import State
 from ctigw.switch.switch import ANSWERABLE, CLEARABLE, Switch
 
@@ -70,7 +70,7 @@ class Bench:
         self.spawned: list[Coroutine[Any, Any, None]] = []
         self.switch = Switch(self.driver, within=lambda command: command, spawn=self.spawned.append)
         self.events: list[Any] = []
-        self.switch.observe(self.events.append)
+        self.switch.observe(dict.fromkeys(CLASSES, self.events.append))
 
     def report(
         self, kind: Kind, device: str, call: str = "x", cause: Cause = Cause.NORMAL, **more: str
@@ -322,10 +322,16 @@ def test_only_so_many_connections_that_are_over_are_remembered(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(picture_module, "REMEMBERED", 2)
-    for call in "abc":
+    for call in "abcdef":
         bench.report(Kind.ORIGINATE, "1", call)
         bench.report(Kind.CLEAR, "1", call)
-    assert list(bench.switch.picture._left) == [("2", "1"), ("3", "1")]
+    told = []
+    for call in "123456":
+        with pytest.raises(Refused) as refused:
+            bench.switch.picture.connection(call, "1", CLEARABLE, Reason.NO_CONNECTION_TO_CLEAR)
+        told.append(refused.value.reason)
+    never, left = Reason.INVALID_CONNECTION_ID, Reason.NO_CONNECTION_TO_CLEAR
+    assert told == [never, never, never, left, left, left]
 
 
 # Reports
@@ -377,8 +383,8 @@ def test_an_observer_that_fails_harms_nobody(bench: Bench) -> None:
         raise ZeroDivisionError
 
     seen: list[AnyEvent] = []
-    bench.switch.observe(fail)
-    bench.switch.observe(seen.append)
+    bench.switch.observe(dict.fromkeys(CLASSES, fail))
+    bench.switch.observe(dict.fromkeys(CLASSES, seen.append))
     with structlog.testing.capture_logs() as logged:
         bench.report(Kind.ORIGINATE, "1")
     assert len(seen) == 1
