@@ -27,7 +27,7 @@ VALUES = 32_766
         (7, [4, 2, 1]),
         (MOST, [MOST]),
         (2 * MOST + 5, [MOST, MOST, 4, 1]),
-        (2 * MOST - 1, [2**power for power in range(10, -1, -1)]),
+        (2 * MOST - 1, [2**power for power in range(11, -1, -1)]),
     ],
 )
 def test_rows_are_cut_into_few_sizes(count: int, sizes: list[int]) -> None:
