@@ -35,7 +35,7 @@ def insert(session: Session, table: str, columns: Sequence[str], rows: Sequence[
 def _parts(rows: Sequence[tuple[Any, ...]]) -> Iterator[Sequence[tuple[Any, ...]]]:
     """``rows`` in pieces of `MOST`; what is left over in powers of two, the largest first.
 
-    The driver keeps every statement that it has prepared (100 and more, of up to 0.5 MiB): there must not be
+    The driver keeps every statement that it has prepared (128 of them, of up to 2 MiB): there must not be
     one for each number of rows.
     """
     at, size = 0, MOST
