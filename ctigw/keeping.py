@@ -18,7 +18,7 @@ from twisted.python.failure import Failure
 from ctigw.directory import credentials
 from ctigw.directory.passwords import needs_rehash
 from ctigw.patterns import matcher
-from ctigw.services.audit import is_refusal
+from ctigw.services.audit import OK, is_refusal
 from ctigw.services.session import Rights
 from ctigw.store import audit, call_log
 from ctigw.store.audit import Audited
@@ -80,9 +80,9 @@ class InDatabase(Keeping):
 
     def __init__(self, database: Database, clock: IReactorTime, log_days: int) -> None:
         self._database, self._clock = database, clock
-        self._calls = Behind(database, clock, name="calls")
-        self._commands = Behind(database, clock, name="commands")
-        self._refusals = Behind(database, clock, bound=REFUSALS, name="refusals")
+        self._calls = Behind(database, clock, call_log.record, name="calls")
+        self._commands = Behind(database, clock, audit.record, name="commands")
+        self._refusals = Behind(database, clock, audit.record, bound=REFUSALS, name="refusals")
         self._seconds = log_days * DAY
         self._sweeping: IDelayedCall | None = None
         self._closed = False
@@ -102,7 +102,7 @@ class InDatabase(Keeping):
         return sum(behind.dropped for behind in self._all_behind)
 
     @property
-    def _all_behind(self) -> tuple[Behind, ...]:
+    def _all_behind(self) -> tuple[Behind[LoggedCall] | Behind[Audited], ...]:
         return self._calls, self._commands, self._refusals
 
     def _sweep(self) -> None:
@@ -149,8 +149,9 @@ class InDatabase(Keeping):
         return None if lost else _rights(principal)
 
     def call(self, entry: LoggedCall) -> None:
-        self._calls.put(lambda session: call_log.record(session, entry))
+        self._calls.put(entry)
 
     def asked(self, entry: Audited) -> None:
-        behind = self._refusals if is_refusal(entry) else self._commands
-        behind.put(lambda session: audit.record(session, entry))
+        # The usual case at once, without a call.
+        behind = self._refusals if entry.outcome != OK and is_refusal(entry) else self._commands
+        behind.put(entry)

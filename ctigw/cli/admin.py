@@ -410,4 +410,4 @@ def _cell(text: str | None) -> str:
     return "".join(char if char.isprintable() else "?" for char in text or "") or "-"
 
 
-ADMIN: tuple[click.Command, ...] = (user, line, app, calls, audit, db)
+COMMANDS: tuple[click.Command, ...] = (user, line, app, calls, audit, db)

@@ -62,3 +62,6 @@ def status(gateway: Access) -> None:
 def features(gateway: Access, form: str | None) -> None:
     """List what the gateway supports."""
     one_request(gateway, GetCSTAFeatures(), "features", lambda response: show.features(response, form))
+
+
+COMMANDS: tuple[click.Command, ...] = (monitor, status, features)

@@ -173,3 +173,6 @@ def _doc(cls: type) -> str:
 
 def _file(module: str) -> str:
     return module.replace(".", "/") + ".py"
+
+
+COMMANDS: tuple[click.Command, ...] = (describe,)

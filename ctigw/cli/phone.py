@@ -212,7 +212,7 @@ def snapshot(line: str, gateway: Access) -> None:
     one_request(gateway, SnapshotDevice(snapshot_object=line), f"snapshot {line}", show.snapshot)
 
 
-PHONE: tuple[click.Command, ...] = (
+COMMANDS: tuple[click.Command, ...] = (
     call,
     *map(_simple, _SIMPLE),
     consult,

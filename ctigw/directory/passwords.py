@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
-from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerificationError
+from functools import cache
+from typing import TYPE_CHECKING
 
 from ctigw.directory.errors import DirectoryError
 
-# OWASP's least: some 20 ms and 19 MiB.  More would make a site's morning long,
-# when everybody logs in at once.
-_hasher = PasswordHasher(time_cost=2, memory_cost=19456, parallelism=1)
-# Of a password that nobody knows, with the parameters above; a test compares them.
+if TYPE_CHECKING:  # imported at the first password: many a gateway never sees one
+    from argon2 import PasswordHasher
+
+# Of a password that nobody knows, with today's parameters; a test compares them.
 NOBODYS = "$argon2id$v=19$m=19456,t=2,p=1$IFsyHE5KrAaNNfW9NrL7iQ$VbwhtF1msUjqmG3aRPpvr/YcHDUbhe3Hzq2GscIkxJ8"
 LONGEST = 1024
+
+
+@cache
+def _hasher() -> PasswordHasher:
+    """OWASP's least: some 20 ms and 19 MiB.
+
+    More would make a site's morning long, when everybody logs in at once.
+    """
+    from argon2 import PasswordHasher
+
+    return PasswordHasher(time_cost=2, memory_cost=19456, parallelism=1)
 
 
 def hash_password(password: str) -> str:
@@ -20,17 +31,19 @@ def hash_password(password: str) -> str:
     if not password or len(password) > LONGEST:
         raise DirectoryError(f"a password has 1 to {LONGEST} characters")
     try:
-        return _hasher.hash(password)
+        return _hasher().hash(password)
     except UnicodeEncodeError:
         raise DirectoryError("the password is not text") from None
 
 
 def verify_password(kept: str | None, password: str) -> bool:
     """Whether ``kept`` is of ``password``.  None, for nobody, takes as long as somebody."""
+    from argon2.exceptions import InvalidHashError, VerificationError
+
     if len(password) > LONGEST:
         return False
     try:
-        _hasher.verify(kept or NOBODYS, password)
+        _hasher().verify(kept or NOBODYS, password)
     except (VerificationError, InvalidHashError, UnicodeEncodeError):
         return False
     return kept is not None
@@ -38,4 +51,4 @@ def verify_password(kept: str | None, password: str) -> bool:
 
 def needs_rehash(kept: str) -> bool:
     """Whether ``kept`` was made with other parameters than today's."""
-    return _hasher.check_needs_rehash(kept)
+    return _hasher().check_needs_rehash(kept)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from ctigw.store.rows import insert
 from ctigw.store.tables import CallRow, remove_oldest
 
 
-@dataclass(frozen=True, slots=True)
-class LoggedCall:
-    """What the call ``call_id`` was for the party at ``device``.  Times: seconds since 1970, UTC."""
+class LoggedCall(NamedTuple):  # and no dataclass, as in the audit
+    """What the call ``call_id`` was for the party at ``device``.  Times: seconds since 1970, UTC.
+
+    Named like the columns.
+    """
 
     call_id: str
     device: str
@@ -24,9 +28,9 @@ class LoggedCall:
     cause: str | None = None
 
 
-def record(session: Session, entry: LoggedCall) -> None:
-    """Keep ``entry``."""
-    session.add(CallRow(**asdict(entry)))
+def record(session: Session, entries: Sequence[LoggedCall]) -> None:
+    """Keep ``entries``, in their order."""
+    insert(session, CallRow.__tablename__, LoggedCall._fields, entries)
 
 
 def calls(

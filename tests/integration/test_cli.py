@@ -176,6 +176,8 @@ def test_events_for_programs(demo: str) -> None:
         assert told["message"]["failingDevice"] == {"deviceIdentifier": "2007"}
         assert told["message"]["lastRedirectionDevice"] == {"notRequired": {}}
         assert line_with(as_xml, "<Failed").startswith(f'<FailedEvent xmlns="{ED3}"><monitorCrossRefID>')
+        # The caller would hear the tone for 15 seconds, perhaps for longer than there is a demo.
+        assert ctigw("hangup", "2004", at=demo).returncode == 0
     finally:
         for process in (as_json, as_xml):
             process.kill()

@@ -136,12 +136,12 @@ def test_the_logs_are_shown(desk: Desk) -> None:
     entry = call_log.LoggedCall(
         "7", "2001", "2001", "9\x1b[2J", 1_700_000_000.0, None, 1_700_000_009.5, "busy"
     )
-    desk.database().run_now(call_log.record, entry)
+    desk.database().run_now(call_log.record, [entry])
     shown = desk.said("calls --device 2001 --since 2020-01-01 --limit 5").splitlines()[1]
     assert shown.split()[2:6] == ["7", "2001", "2001", "9?[2J"]
     assert len(desk.said("calls --since 1h").splitlines()) == 1
     desk.database().run_now(
-        audit.record, audit.Audited(1_700_000_000.0, "alice@example.com", "MakeCall", "done", "2001")
+        audit.record, [audit.Audited(1_700_000_000.0, "alice@example.com", "MakeCall", "done", "2001")]
     )
     shown = desk.said("audit --who alice@example.com --device 2001").splitlines()[1]
     assert shown.split()[2:] == ["alice@example.com", "2001", "MakeCall", "done", "-"]

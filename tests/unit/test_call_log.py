@@ -135,7 +135,8 @@ def test_who_was_outside_and_never_heard_of_again_leaves_with_the_call(bench: Be
 
 
 def test_the_end_of_a_call_that_is_not_known_is_no_trouble(bench: Bench) -> None:
-    bench.log.on_event(CallOver("77", Cause.NORMAL))
+    told = bench.log.observers()
+    told[CallOver](CallOver("77", Cause.NORMAL))
     joined = CallsJoined(Kind.TRANSFER, "77", "2001", Cause.TRANSFER, "77", "", "2003", (), {})
-    bench.log.on_event(joined)
+    told[CallsJoined](joined)
     assert (bench.entries, bench.log._open) == ([], {})

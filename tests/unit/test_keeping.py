@@ -126,9 +126,9 @@ async def test_refusals_push_out_neither_commands_nor_calls(database: Database) 
 async def test_what_is_old_goes_little_by_little(database: Database) -> None:
     def fill(session: Session) -> None:
         for number in range(2 * BATCH + 10):
-            call_log.record(session, LoggedCall(str(number), "2001", None, None, started=number))
-            audit.record(session, Audited(number, "alice", "MakeCall", "ok"))
-        call_log.record(session, LoggedCall("new", "2001", None, None, started=95 * DAY))
+            call_log.record(session, [LoggedCall(str(number), "2001", None, None, started=number)])
+            audit.record(session, [Audited(number, "alice", "MakeCall", "ok")])
+        call_log.record(session, [LoggedCall("new", "2001", None, None, started=95 * DAY)])
 
     def left(session: Session) -> tuple[int, int]:
         counted = (select(func.count()).select_from(table) for table in (CallRow, AuditRow))
@@ -154,7 +154,7 @@ async def test_a_sweep_ends_with_the_gateway(database: Database, monkeypatch: py
     clock = Clock()
     clock.advance(100 * DAY)
     for number in range(3):
-        await database.run(audit.record, Audited(number, "alice", "MakeCall", "ok"))
+        await database.run(audit.record, [Audited(number, "alice", "MakeCall", "ok")])
     keeping = InDatabase(database, clock, 90)
     await database.run(audit.entries)
     assert len(clock.getDelayedCalls()) == 2
