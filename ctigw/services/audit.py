@@ -8,6 +8,8 @@ each host: more would say nothing new, and fill the disk.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from operator import attrgetter
+from typing import Any
 
 from ctigw.csta import call_control as csta
 from ctigw.csta.application_session import (
@@ -86,23 +88,17 @@ class Audit:
 
     def record(self, session: Session, rights: Rights | None, request: object, answer: object) -> None:
         """``session``, with ``rights``, has asked for ``request`` and is given ``answer``."""
-        outcome = _outcome(answer)
-        if type(request) not in COMMANDS and outcome not in WITHOUT_RIGHT:
+        cls = type(request)
+        tell = _OUTCOMES.get(type(answer))
+        outcome = tell(answer) if tell else OK
+        if cls not in COMMANDS and outcome not in WITHOUT_RIGHT:
             return
         if _costs_nothing(rights, request, outcome) and not self._is_new(session, outcome):
             return
-        device, target = _subject(request)
-        self._put(
-            # By position, which takes half as long as by name.
-            Audited(
-                self._now(),
-                _who(session, rights, request, outcome),
-                type(request).__name__,
-                outcome,
-                device,
-                target,
-            )
-        )
+        device, target = _ABOUT.get(cls, _subject)(request)
+        # By position, which takes half as long as by name.
+        who = _who(session, rights, request, outcome)
+        self._put(Audited(self._now(), who, cls.__name__, outcome, device, target))
 
     def _is_new(self, session: Session, outcome: str) -> bool:
         """Whether a refusal has not been audited for this connection, nor lately for its host."""
@@ -130,10 +126,10 @@ def _costs_nothing(rights: Rights | None, request: object, outcome: str) -> bool
 
     Not so when a password was looked at: who fails to guess has to wait.
     """
-    if isinstance(request, StartApplicationSession):
+    if type(request) is StartApplicationSession:
         looked_at = outcome == StartError.INVALID_APPLICATION_INFO.value and _looked_at(_name(request))
         return outcome != OK and not looked_at
-    if isinstance(request, StopApplicationSession):
+    if type(request) is StopApplicationSession:
         return outcome != OK
     return rights is None
 
@@ -150,20 +146,28 @@ def _name(request: StartApplicationSession) -> str:
 def _who(session: Session, rights: Rights | None, request: object, outcome: str) -> str:
     """The name that the client has, or wanted to have; without one, where it is."""
     wanted = ""
-    if isinstance(request, StartApplicationSession):
+    if type(request) is StartApplicationSession:
         wanted = _name(request)
         rights = session.rights  # those that it has now
     name = (outcome != OK and wanted) or (rights.name if rights else "")
     return name[:LONGEST] or f"[{session.peer}]"
 
 
-def _outcome(answer: object) -> str:
-    if isinstance(answer, CSTAErrorCode):
-        return next(iter(categories(answer).values()))
-    if isinstance(answer, StartApplicationSessionNegResponse | StopApplicationSessionNegResponse):
-        why = answer.error_code.defined_error
-        return why.value if why else "refused"
-    return OK
+def _category(answer: CSTAErrorCode) -> str:
+    return next(iter(categories(answer).values()))
+
+
+def _session_error(answer: StartApplicationSessionNegResponse | StopApplicationSessionNegResponse) -> str:
+    why = answer.error_code.defined_error
+    return why.value if why else "refused"
+
+
+# The answers that say no, and in which words.
+_OUTCOMES: Mapping[type, Callable[[Any], str]] = {
+    CSTAErrorCode: _category,
+    StartApplicationSessionNegResponse: _session_error,
+    StopApplicationSessionNegResponse: _session_error,
+}
 
 
 def _subject(request: object) -> tuple[str | None, str | None]:
@@ -188,3 +192,37 @@ def _texts(request: object) -> Iterator[tuple[bool, str]]:
             yield field in DEVICES, value
     if type(request) in COUNTED:
         yield False, f"digits: {len(getattr(request, COUNTED[type(request)]))}"
+
+
+About = Callable[[Any], tuple[str | None, str | None]]
+
+
+def _about_connection(field: str) -> About:
+    """What `_subject` says of a request in which ``field`` alone, a connection, is audited."""
+    connection = attrgetter(field)
+
+    def about(request: Any) -> tuple[str | None, str | None]:
+        named = connection(request)
+        call, device = named.call_id, named.device_id
+        if not call or not device or len(call) + len(device) > LONGEST:
+            return _subject(request)
+        return number_of(device), f"call {call}"
+
+    return about
+
+
+def _about_call(request: csta.MakeCall) -> tuple[str | None, str | None]:
+    """The same for the other request that comes with every call."""
+    device, called = request.calling_device, request.called_directory_number
+    if not device or not called or len(device) + len(called) > LONGEST:
+        return _subject(request)
+    return number_of(device), called
+
+
+_ABOUT: Mapping[type, About] = {
+    csta.MakeCall: _about_call,
+    csta.AnswerCall: _about_connection("call_to_be_answered"),
+    csta.ClearConnection: _about_connection("connection_to_be_cleared"),
+    csta.HoldCall: _about_connection("call_to_be_held"),
+    csta.RetrieveCall: _about_connection("call_to_be_retrieved"),
+}

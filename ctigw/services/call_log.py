@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from ctigw.store.call_log import LoggedCall
@@ -13,16 +12,19 @@ from ctigw.switch.states import State
 
 TALKING = frozenset({State.CONNECTED, State.HOLD})
 LEAVES = frozenset({Kind.CLEAR, Kind.DIVERT})
+ESTABLISH, FAIL = Kind.ESTABLISH, Kind.FAIL
 
 
-@dataclass(slots=True)
 class _Share:
     """A party's share in a call that is not over."""
 
-    calling: str
-    called: str
-    started: float
-    answered: float | None = None
+    __slots__ = ("answered", "called", "calling", "device", "started")
+
+    def __init__(
+        self, device: str, calling: str, called: str, started: float, answered: float | None = None
+    ) -> None:
+        self.device, self.calling, self.called = device, calling, called
+        self.started, self.answered = started, answered
 
 
 class CallLog:
@@ -34,7 +36,8 @@ class CallLog:
 
     def __init__(self, put: Callable[[LoggedCall], None], now: Callable[[], float]) -> None:
         self._put, self._now = put, now
-        self._open: dict[str, dict[str, _Share]] = {}
+        # Lists: a call has two parties, and is one of very many.
+        self._open: dict[str, list[_Share]] = {}
         self._failed: dict[str, Cause] = {}
 
     def __len__(self) -> int:
@@ -47,74 +50,94 @@ class CallLog:
     def close(self) -> None:
         """The gateway goes down: what is still going on is written without its end."""
         for call, shares in self._open.items():
-            for device, share in shares.items():
-                self._write(call, device, share, None, None)
+            for share in shares:
+                self._write(call, share, None, None)
         self._open.clear()
 
     def _moved_on(self, event: Event) -> None:
-        shares = self._open.setdefault(event.call, {})
-        if event.device not in shares:
-            shares[event.device] = _Share(event.calling, event.called, self._now())
-        share = shares[event.device]
-        share.calling, share.called = event.calling or share.calling, event.called or share.called
-        if event.kind is Kind.ESTABLISH:
+        kind, device = event.kind, event.device
+        shares = self._open.get(event.call)
+        if shares is None:
+            shares = self._open[event.call] = []
+        share = _of(device, shares)
+        if share is None:
+            shares.append(_Share(device, event.calling, event.called, self._now()))
+        else:
+            share.calling, share.called = event.calling or share.calling, event.called or share.called
+        if kind is ESTABLISH:
             self._answered(event, shares)
-        elif event.kind is Kind.FAIL:
+        elif kind is FAIL:
             self._failed[event.call] = event.cause
-        elif event.kind in LEAVES:
-            self._over(event.call, event.device, event.cause)
+        elif kind in LEAVES:
+            self._over(event.call, device, event.cause)
 
-    def _answered(self, event: Event, shares: dict[str, _Share]) -> None:
+    def _answered(self, event: Event, shares: list[_Share]) -> None:
         """Whoever takes part in a call in which somebody answers talks from then on."""
         self._failed.pop(event.call, None)
-        for device, state in event.states.items():
-            share = shares.get(device)
-            if share is not None and state in TALKING and share.answered is None:
-                share.answered = self._now()
+        now = self._now()
+        for share in shares:
+            if share.answered is None and event.states.get(share.device) in TALKING:
+                share.answered = now
 
     def _joined(self, event: CallsJoined) -> None:
         now = self._now()
         for old in filter(None, (event.primary, event.secondary)):
             if old == event.call:
                 continue
-            for device in tuple(self._open.get(old, ())):
-                share = self._open[old][device]
-                self._over(old, device, event.cause)
-                state = event.states.get(device, State.NULL)
+            for share in tuple(self._open.get(old, ())):
+                self._over(old, share.device, event.cause)
+                state = event.states.get(share.device, State.NULL)
                 if state is not State.NULL:
                     talks = now if state in TALKING else None
-                    here = self._open.setdefault(event.call, {})
-                    here[device] = _Share(share.calling, share.called, now, talks)
+                    self._joins(event.call, _Share(share.device, share.calling, share.called, now, talks))
         if event.kind is Kind.TRANSFER and event.primary == event.call:
             self._over(event.call, event.device, event.cause)
+
+    def _joins(self, call: str, share: _Share) -> None:
+        """A party has a share in ``call`` from now on, whatever it had in it before."""
+        shares = self._open.setdefault(call, [])
+        before = _of(share.device, shares)
+        if before is not None:
+            shares.remove(before)
+        shares.append(share)
 
     def _ended(self, event: CallOver) -> None:
         """Nobody is in the call any more: who has a share still, such as a party outside of which the network
         has told nothing, never had a connection to leave."""
-        for device in tuple(self._open.get(event.call, ())):
-            self._over(event.call, device, event.cause)
+        for share in tuple(self._open.get(event.call, ())):
+            self._over(event.call, share.device, event.cause)
 
     def _over(self, call: str, device: str, cause: Cause) -> None:
-        shares = self._open.get(call, {})
-        share = shares.pop(device, None)
+        shares = self._open.get(call)
+        if shares is None:
+            return
+        share = _of(device, shares)
         if share is not None:
+            shares.remove(share)
             failed = self._failed.get(call) if share.answered is None else None
-            self._write(call, device, share, self._now(), failed or cause)
+            self._write(call, share, self._now(), failed or cause)
         if not shares:
-            self._open.pop(call, None)
+            del self._open[call]
             self._failed.pop(call, None)
 
-    def _write(self, call: str, device: str, share: _Share, ended: float | None, cause: Cause | None) -> None:
+    def _write(self, call: str, share: _Share, ended: float | None, cause: Cause | None) -> None:
         self._put(
             # By position, which takes half as long as by name.
             LoggedCall(
                 call,
-                device,
+                share.device,
                 share.calling or None,
                 share.called or None,
                 share.started,
                 share.answered,
                 ended,
-                cause.value if cause else None,
+                cause._value_ if cause else None,
             )
         )
+
+
+def _of(device: str, shares: list[_Share]) -> _Share | None:
+    for share in shares:
+        if share.device == device:
+            return share
+    return None

@@ -10,7 +10,7 @@ from ctigw.switch.driver import Category, Line
 from ctigw.switch.model import Call, Connection
 from ctigw.switch.states import State
 
-# So many (call, device) pairs that are over are remembered at least, to tell "you have left" from "never was".
+# So many (call, device) pairs that are over are remembered, to tell "you have left" from "never was".
 REMEMBERED = 5_000
 
 
