@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Double, ForeignKey, Index, Integer, String, Text, delete, select
+from sqlalchemy import JSON, BigInteger, Double, ForeignKey, Integer, String, Text, delete, select
 from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute, Mapped, Session, mapped_column
 
 # SQLite counts up by itself only what is called INTEGER.
@@ -72,7 +72,6 @@ class CallRow(Base):
     """One party's share in one call; ``device`` is the party's line."""
 
     __tablename__ = "calls"
-    __table_args__ = (Index("ix_calls_device_started", "device", "started"),)
 
     id: Mapped[int] = mapped_column(_COUNTED, primary_key=True)
     call_id: Mapped[str] = mapped_column(Text)

@@ -7,9 +7,10 @@ not wrong: it goes to the parser, which knows XML.  So all that has to be true i
 well-formed and means to the parser what is read here; a property test holds the two against each other.
 
 * Texts are printable ASCII without ``< > &``: no references, no CDATA, and no ``]]>``.
-* Children that the declaration does not know may stand anywhere, two levels deep, without attributes, as long
-  as they are not called like one that it knows: that one would be out of order, or there twice.
-* The attributes of the root are shown to the parser, once for each way to write them (`Plain._namespaces`).
+* Children that the declaration does not know may stand anywhere, three levels deep, without attributes, as
+  long as they are not called like one that it knows: that one would be out of order, or there twice.
+* The attributes of the root are shown to the parser, once for each way to write them; what a document begins
+  with is remembered.
 * Every repetition is possessive: a pattern never goes back, so the time is linear in the length.
 """
 
@@ -19,11 +20,12 @@ import dataclasses
 import enum
 import re
 from collections.abc import Callable
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 from lxml import etree
 
-from ctigw.xml.declaration import Child, Elements, Empty, Plan, is_record, parser_of
+from ctigw.xml.declaration import BOOLEANS, Child, Elements, Empty, Plan, flag_name, is_record, parser_of
 
 # A message from the values of the groups of its pattern.  Raises ValueError or KeyError for a bad value.
 Make = Callable[[tuple[str | None, ...]], Any]
@@ -33,12 +35,23 @@ _SPACE = r"[ \t\r\n]*+"
 # A carriage return would be a line feed to the parser.
 _TEXT = r"[\t\n !-%'-;=?-~]*+"
 _ANY_TEXT = r"[\t\r\n !-%'-;=?-~]*+"
-_ROOT = re.compile(
+_FLAGS = f"(?:<[A-Za-z]++>{_TEXT}</[A-Za-z]++>{_SPACE})*+"
+_FLAG = re.compile(r"<([A-Za-z]+)>([^<]*)</([A-Za-z]+)>")
+_HEAD = re.compile(
     rf'(?:<\?xml version="1\.0"(?: encoding="[Uu][Tt][Ff]-8")?(?: standalone="(?:yes|no)")? ?\?>)?{_SPACE}'
     r"<([A-Za-z]++)((?:[ \t\r\n][^<>&]*+)?)>"
 )
-# How many ways to write a root's attributes are remembered.  Clients have one each.
+# How many ways to begin a document are remembered, and of what length.  Clients have one for each service.
 REMEMBERED = 256
+LONGEST = 512
+
+
+class _Head(NamedTuple):
+    """What a document begins with: its declaration and the tag of its root."""
+
+    content: Callable[[str, int], re.Match[str] | None]
+    make: Make
+    namespace: str
 
 
 class Plain:
@@ -47,62 +60,66 @@ class Plain:
     def __init__(self, names: dict[str, type], plan_of: PlanOf) -> None:
         self._names, self._plan_of = names, plan_of
         self._patterns: dict[str, tuple[Any, Make] | None] = {}
-        self._namespaces: dict[str, str | None] = {"": ""}
+        self._heads: dict[bytes, _Head | None] = {}
 
     def read(self, xml: bytes) -> tuple[Any, str] | None:
         """The message and its namespace; None: ask the parser."""
+        end = xml.find(b">") + 1
+        if xml.startswith(b"<?"):
+            end = xml.find(b">", end) + 1
+        start = xml[:end]
         try:
-            text = str(xml, "ascii")
-        except UnicodeDecodeError:
-            return None
-        root = _ROOT.match(text)
-        if root is None:
-            return None
-        name, attributes = root.groups()
-        try:
-            found = self._patterns[name]
+            head = self._heads[start]
         except KeyError:
-            found = self._made(name)
-        try:
-            namespace = self._namespaces[attributes]
-        except KeyError:
-            namespace = self._namespace(attributes)
-        if found is None or namespace is None:
-            return None
-        pattern, make = found
-        content = pattern(text, root.end())
-        if content is None:
+            head = self._head(start)
+        if head is None:
             return None
         try:
-            return make(content.groups()), namespace
+            found = head.content(str(xml, "ascii"), end)
+            return None if found is None else (head.make(found.groups()), head.namespace)
         except (ValueError, KeyError):
-            return None  # the parser's errors say where
+            return None  # no ASCII, or a bad value: the parser's errors say where
 
-    def _made(self, name: str) -> tuple[Any, Make] | None:
+    def _head(self, start: bytes) -> _Head | None:
+        """What is known of a document that begins with ``start``."""
+        head = self._looked_at(start)
+        if len(start) <= LONGEST:
+            if len(self._heads) >= REMEMBERED:
+                self._heads.clear()
+            self._heads[start] = head
+        return head
+
+    def _looked_at(self, start: bytes) -> _Head | None:
+        found = _HEAD.fullmatch(start.decode("ascii", "replace"))
+        if found is None:
+            return None
+        name, attributes = found.groups()
+        pattern, namespace = self._pattern(name), _namespace(attributes)
+        if pattern is None or namespace is None:
+            return None
+        return _Head(*pattern, namespace)
+
+    def _pattern(self, name: str) -> tuple[Any, Make] | None:
         """The pattern of the message ``name``, if there is one."""
         cls = self._names.get(name)
         if cls is None:
             return None
-        made = _Pattern(self._plan_of).of(cls)
-        found = None
-        if made is not None:
-            inside, make = made
-            found = re.compile(f"{_SPACE}{inside}</{name}>{_SPACE}").fullmatch, make
-        self._patterns[name] = found
-        return found
+        if name not in self._patterns:
+            made = _Pattern(self._plan_of).of(cls)
+            self._patterns[name] = made and (
+                re.compile(f"{_SPACE}{made[0]}</{name}>{_SPACE}").fullmatch,
+                made[1],
+            )
+        return self._patterns[name]
 
-    def _namespace(self, attributes: str) -> str | None:
-        """The namespace that ``attributes`` of a root give it; None: they are not well-formed, or odd."""
-        if len(self._namespaces) >= REMEMBERED:
-            self._namespaces = {"": ""}
-        try:
-            root = etree.fromstring(f"<a{attributes}/>".encode(), _ATTRIBUTES)
-        except etree.XMLSyntaxError:
-            namespace = None
-        else:
-            namespace = str(root.tag).rpartition("}")[0][1:]
-        self._namespaces[attributes] = namespace
-        return namespace
+
+def _namespace(attributes: str) -> str | None:
+    """The namespace that ``attributes`` of a root give it; None: they are not well-formed."""
+    try:
+        root = etree.fromstring(f"<a{attributes}/>".encode(), _ATTRIBUTES)
+    except etree.XMLSyntaxError:
+        return None
+    return str(root.tag).rpartition("}")[0][1:]
 
 
 _ATTRIBUTES = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
@@ -142,18 +159,26 @@ class _Pattern:
             if inner is None:
                 return None
             return f"({_SPACE}{inner[0]})", f"None if g[{group}] is None else {self._name(inner[1])}(g)"
+        if issubclass(child.type, enum.Flag):
+            value = f"{self._name(_flags(child.type))}(g[{group}])"
+            return (
+                f"({_SPACE}{_FLAGS})",
+                value if child.required else f"None if g[{group}] is None else {value}",
+            )
         text = f"g[{group}].strip()"
         value = text if child.type is str else f"{self._name(parser_of(child.type))}({text})"
         return f"({_TEXT})", value if child.required else f"None if g[{group}] is None else {value}"
 
     def _others(self, plan: Plan) -> str:
         """The pattern of children that a class does not know."""
-        outer, inner = self._groups + 1, self._groups + 2
-        self._groups += 2
         unknown = f"(?!(?:{'|'.join(plan.by_name)})>)" if plan.by_name else ""
-        leaf = f"<(?P<n{inner}>[A-Za-z]++)>{_ANY_TEXT}</(?P=n{inner})>{_SPACE}"
-        content = f"{_ANY_TEXT}(?:{leaf})*+"
-        return f"(?:<{unknown}(?P<n{outer}>[A-Za-z]++)>{content}</(?P=n{outer})>{_SPACE})*+"
+        return self._other(self._other(self._other("")), unknown)
+
+    def _other(self, content: str, unknown: str = "") -> str:
+        """The pattern of elements of any name, with a text and ``content``."""
+        name = f"n{self._groups}"
+        self._groups += 1
+        return f"(?:<{unknown}(?P<{name}>[A-Za-z]++)>{_ANY_TEXT}{content}</(?P={name})>{_SPACE})*+"
 
     def _maker(self, cls: type, plan: Plan, arguments: list[tuple[str, str]]) -> Make:
         """What makes a ``cls`` of the groups of its pattern."""
@@ -172,6 +197,23 @@ class _Pattern:
         return name
 
 
+def _flags(cls: type[enum.Flag]) -> Callable[[str], enum.Flag]:
+    """What makes a set of flags of its elements; those of a client are the same all day, and remembered."""
+    members = {flag_name(member): member for member in cls}
+
+    @lru_cache(REMEMBERED)
+    def flags(elements: str) -> enum.Flag:
+        found = cls(0)
+        for name, text, end in _FLAG.findall(elements):
+            if end != name:
+                raise ValueError(end)
+            if name in members and BOOLEANS[text.strip()]:
+                found |= members[name]
+        return found
+
+    return flags
+
+
 def _only_one(made: Any) -> Any:
     """``made``, of which exactly one child must be there."""
     there = [field.name for field in dataclasses.fields(made) if getattr(made, field.name) is not None]
@@ -182,6 +224,4 @@ def _only_one(made: Any) -> Any:
 
 def _has_pattern(child: Child) -> bool:
     """Whether a child is one that patterns can take: one value, and a text or children of its own."""
-    if child.many or child.type in (Empty, Elements):
-        return False
-    return is_record(child.type) or not issubclass(child.type, enum.Flag)
+    return not child.many and child.type not in (Empty, Elements)
