@@ -19,7 +19,8 @@ EVENT_INVOKE_ID = 9999
 MAX_SENT = 0x7FFF
 MAX_RECEIVED = 0xFFFF
 SHOWN = 16
-_EVENT = b"%d" % EVENT_INVOKE_ID
+# Every invoke id as it is written.
+_DIGITS = tuple(b"%04d" % invoke_id for invoke_id in range(EVENT_INVOKE_ID + 1))
 _OPENING = b"<monitorCrossRefID>"
 _CLOSING = b"</monitorCrossRefID>"
 _EMPTY = _OPENING + _CLOSING
@@ -50,7 +51,7 @@ def prefix(invoke_id: int, length: int, limit: int = MAX_SENT) -> bytes:
     if length > limit:
         raise FrameTooLongError(f"frame of {length} bytes exceeds {limit}")
     # The two zeros and the length are a number of four bytes.
-    return length.to_bytes(4) + (_EVENT if invoke_id == EVENT_INVOKE_ID else b"%04d" % invoke_id)
+    return length.to_bytes(4, "big") + _DIGITS[invoke_id]
 
 
 class EventFrames:

@@ -83,20 +83,24 @@ class Serving:
 class Rate:
     """How many requests a client may send: ``per_second``, and as many at once after a second of rest."""
 
-    __slots__ = ("_left", "_now", "_per_second", "_then")
+    __slots__ = ("_left", "_most", "_now", "_per_second", "_then")
 
     def __init__(self, per_second: int, now: Callable[[], float]) -> None:
         self._per_second, self._now = per_second, now
         self._left, self._then = float(per_second), now()
+        self._most = self._left - 1
 
     def allows(self) -> bool:
         """Whether there is room for another one; it is counted."""
         now = self._now()
-        self._left = min(self._left + (now - self._then) * self._per_second, float(self._per_second))
+        left = self._left + (now - self._then) * self._per_second - 1
         self._then = now
-        if self._left < 1:
+        if left > self._most:
+            left = self._most
+        elif left < 0:
+            self._left = left + 1
             return False
-        self._left -= 1
+        self._left = left
         return True
 
 

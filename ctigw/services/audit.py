@@ -70,6 +70,8 @@ DEVICES = frozenset({"calling_device", "device", "snapshot_object"})
 # Of these only the length.
 COUNTED: Mapping[type, str] = {GenerateDigits: "characters_to_send"}
 OK = "ok"
+# What says who somebody is, or that nobody is there any more.
+AT_THE_DOOR = frozenset({StartApplicationSession, StopApplicationSession})
 WITHOUT_RIGHT = frozenset({Reason.PRIVILEGE_VIOLATION.value_name, Reason.SECURITY_GENERIC.value_name})
 # Characters of what a client has written that are kept.
 LONGEST = 200
@@ -93,11 +95,16 @@ class Audit:
         outcome = tell(answer) if tell else OK
         if cls not in COMMANDS and outcome not in WITHOUT_RIGHT:
             return
-        if _costs_nothing(rights, request, outcome) and not self._is_new(session, outcome):
+        # Most are commands of somebody who is known, and carried out: nothing is to be weighed there.
+        plain = rights is not None and cls not in AT_THE_DOOR
+        if not plain and _costs_nothing(rights, request, outcome) and not self._is_new(session, outcome):
             return
         device, target = _ABOUT.get(cls, _subject)(request)
         # By position, which takes half as long as by name.
-        who = _who(session, rights, request, outcome)
+        if plain and rights is not None:
+            who = rights.name[:LONGEST] or f"[{session.peer}]"
+        else:
+            who = _who(session, rights, request, outcome)
         self._put(Audited(self._now(), who, cls.__name__, outcome, device, target))
 
     def _is_new(self, session: Session, outcome: str) -> bool:

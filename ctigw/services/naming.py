@@ -30,10 +30,11 @@ class Named(NamedTuple):
 
 def parts(written: ConnectionID) -> Named:
     """The parts of a ConnectionID.  Raises `Refused` when it has none."""
-    named = Named(written.call_id or None, number_of(written.device_id or "") or None)
-    if named == (None, None):
+    call_id = written.call_id or None
+    device = number_of(written.device_id) or None if written.device_id else None
+    if call_id is None and device is None:
         raise Refused(Reason.INVALID_PARAMETER_VALUE)
-    return named
+    return Named(call_id, device)
 
 
 def dialled(text: str) -> str:
@@ -108,14 +109,16 @@ class Naming:
 
         Raises `Refused`: ``unknown`` for a device that cannot exist, the others as `Picture.connection`.
         """
-        named = parts(written)
+        call_id, device = parts(written)
         picture = self.switch.picture
-        if named.device is not None:
-            picture.must_exist(named.device, unknown)
-            if named.device in picture.lines:
-                access.may_control(session, named.device)
-        found = picture.connection(*named, wanted, nothing, otherwise=otherwise, stranger=stranger)
-        access.may_control_connection(session, self.switch, found)
+        is_line = device in picture.lines
+        if device is not None and is_line:
+            access.may_control(session, device)
+        elif device is not None:
+            picture.must_exist(device, unknown)
+        found = picture.connection(call_id, device, wanted, nothing, otherwise=otherwise, stranger=stranger)
+        if not is_line:  # or that was looked at before anything was said of its calls
+            access.may_control_connection(session, self.switch, found)
         return found
 
     def pair(

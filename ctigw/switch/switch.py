@@ -38,6 +38,8 @@ from ctigw.switch.reports import applied
 from ctigw.switch.states import State, WrongStateError
 
 T = TypeVar("T")
+# What is under way, in the driver or here.
+Command = Coroutine[Any, Any, T]
 # What is told the events of one class.
 Observer = Callable[[Any], None]
 
@@ -118,8 +120,9 @@ class Switch:
         if number in self._dialling:
             self._doubt(number)
             raise Refused(Reason.CONNECTED_CALL_EXISTS)
-        if any(c.state in TALKING for c in self.picture.connections(number)):
-            raise Refused(Reason.CONNECTED_CALL_EXISTS)
+        for connection in self.picture.connections(number):
+            if connection.state in TALKING:
+                raise Refused(Reason.CONNECTED_CALL_EXISTS)
         if not self.can_call(called, number):
             raise Refused(Reason.INVALID_CALLED_DEVICE_ID)
         dialling = _Dialling()
@@ -156,25 +159,25 @@ class Switch:
         elif self._dialling[caller].call is not None:
             del self._dialling[caller]  # the next attempt is for the PBX to judge
 
-    async def answer(self, connection: Connection) -> None:
+    def answer(self, connection: Connection) -> Command[None]:
         """Answer an alerting connection, or lift the handset of a prompted one."""
-        await self._at(connection, self._driver.answer, gone=Reason.NO_CALL_TO_ANSWER)
+        return self._at(connection, self._driver.answer, gone=Reason.NO_CALL_TO_ANSWER)
 
-    async def clear(self, connection: Connection) -> None:
+    def clear(self, connection: Connection) -> Command[None]:
         """Take a device out of a call."""
-        await self._at(connection, self._driver.clear, gone=Reason.NO_CONNECTION_TO_CLEAR)
+        return self._at(connection, self._driver.clear, gone=Reason.NO_CONNECTION_TO_CLEAR)
 
     async def clear_call(self, call: Call) -> None:
         """End a call for everybody."""
         await self._obey(self._driver.clear_call(call.driver_id), *call.connections)
 
-    async def hold(self, connection: Connection) -> None:
+    def hold(self, connection: Connection) -> Command[None]:
         """Put a call on hold at a device."""
-        await self._at(connection, self._driver.hold, gone=Reason.NO_ACTIVE_CALL)
+        return self._at(connection, self._driver.hold, gone=Reason.NO_ACTIVE_CALL)
 
-    async def retrieve(self, connection: Connection) -> None:
+    def retrieve(self, connection: Connection) -> Command[None]:
         """Take a held call back."""
-        await self._at(connection, self._driver.retrieve, gone=Reason.NO_HELD_CALL)
+        return self._at(connection, self._driver.retrieve, gone=Reason.NO_HELD_CALL)
 
     async def consult(self, connection: Connection, called: str) -> Call:
         """Hold a call and place another one."""
@@ -243,16 +246,14 @@ class Switch:
         """What a line is set to."""
         return await self._obey(self._driver.features(line.number))
 
-    async def _at(
-        self, connection: Connection, command: Callable[..., Coroutine[Any, Any, T]], *more: str, gone: Reason
-    ) -> T:
+    def _at(
+        self, connection: Connection, command: Callable[..., Command[T]], *more: str, gone: Reason
+    ) -> Command[T]:
         """Command one connection; ``gone`` is what a client is told when it is no more."""
         coroutine = command(connection.call.driver_id, connection.device, *more)
-        return await self._obey(coroutine, connection.device, gone=gone)
+        return self._obey(coroutine, connection.device, gone=gone)
 
-    async def _pair(
-        self, command: Callable[..., Coroutine[Any, Any, T]], held: Connection, active: Connection
-    ) -> T:
+    async def _pair(self, command: Callable[..., Command[T]], held: Connection, active: Connection) -> T:
         """Command the two calls of one device; a client is told which of them is no more."""
         coroutine = command(held.call.driver_id, active.call.driver_id, held.device)
         try:
@@ -266,7 +267,7 @@ class Switch:
                 raise Refused(Reason.NO_ACTIVE_CALL) from None
             raise
 
-    async def _obey(self, command: Coroutine[Any, Any, T], *devices: str, gone: Reason | None = None) -> T:
+    async def _obey(self, command: Command[T], *devices: str, gone: Reason | None = None) -> T:
         """Have the driver obey; ``devices`` are those whose picture let the command through."""
         if not self._up:
             command.close()
@@ -320,8 +321,9 @@ class Switch:
         if self._untold is not None:
             self._untold.extend(events)
             return
+        observers = self._observers
         for event in events:
-            for observer in self._observers.get(type(event), ()):
+            for observer in observers.get(type(event), ()):
                 try:
                     observer(event)
                 except Exception:

@@ -21,7 +21,7 @@ function for each class; `plain` reads what needs no parser.
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from xml.sax.saxutils import quoteattr
 
 from msgspec import Struct
@@ -42,7 +42,7 @@ from ctigw.xml.errors import BadValueError, NotXmlError, UnknownMessageError, Xm
 from ctigw.xml.parsing import name_of, parse
 from ctigw.xml.plain import Plain
 from ctigw.xml.reading import Readers
-from ctigw.xml.writing import Writers, escaped
+from ctigw.xml.writing import Write, Writers, escaped
 
 __all__ = [
     "DECLARATION",
@@ -79,6 +79,19 @@ class Document(Struct, frozen=True):
     namespace: str
 
 
+class _Root(NamedTuple):
+    """Documents of one class in one namespace.
+
+    What writes the content, if there can be any; the declaration and the tag before it; the tag behind it;
+    the document without any.
+    """
+
+    write: Write | None
+    opening: str
+    closing: str
+    empty: bytes
+
+
 class Schema:
     """The messages of one family of namespaces, by the local name of their root element.
 
@@ -93,8 +106,7 @@ class Schema:
         self._plans: dict[type, Plan] = {}
         self._readers, self._writers = Readers(self.plan), Writers(self.plan)
         self._plain = Plain(self.messages, self.plan) if plain else None
-        # The tags of the root, by class and namespace.
-        self._tags: dict[tuple[type, str | None], tuple[str, str]] = {}
+        self._roots: dict[tuple[type, str | None], _Root] = {}
 
     def register(self, cls: type[T], namespace: str | None = None) -> type[T]:
         """Make dataclass ``cls`` a message, named as its root element.
@@ -131,23 +143,28 @@ class Schema:
     def encode(self, message: object, namespace: str | None = None) -> bytes:
         """``message`` as an ASCII document in ``namespace`` (the schema's own by default, "" for none)."""
         cls = type(message)
-        content = self._writers.writer(cls)(message)
         try:
-            opening, closing = self._tags[cls, namespace]
+            write, opening, closing, empty = self._roots[cls, namespace]
         except KeyError:
-            opening, closing = self._root(cls, namespace)
-        if not content:
-            return f"{opening[:-1]}/>".encode("ascii")
-        return f"{opening}{content}{closing}".encode("ascii")
+            write, opening, closing, empty = self._root(cls, namespace)
+        if write is None:
+            return empty
+        content = write(message)
+        return f"{opening}{content}{closing}".encode("ascii") if content else empty
 
-    def _root(self, cls: type, namespace: str | None) -> tuple[str, str]:
-        """The declaration and the tags of the root."""
+    def _root(self, cls: type, namespace: str | None) -> _Root:
+        """What is known of documents of this class in this namespace."""
         wanted = self.namespace if namespace is None else namespace
         wanted = wanted and self._namespaces.get(cls, wanted)
         attribute = f" xmlns={quoteattr(wanted)}" if wanted else ""
-        tags = f"{DECLARATION}<{cls.__name__}{attribute}>", f"</{cls.__name__}>"
-        self._tags[cls, namespace] = tags
-        return tags
+        opening = f"{DECLARATION}<{cls.__name__}{attribute}"
+        root = self._roots[cls, namespace] = _Root(
+            self._writers.writer(cls) if self.plan(cls).children else None,
+            f"{opening}>",
+            f"</{cls.__name__}>",
+            f"{opening}/>".encode("ascii"),
+        )
+        return root
 
     def plan(self, cls: type) -> Plan:
         """How ``cls`` is read and written; made once for each class."""

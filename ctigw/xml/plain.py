@@ -50,6 +50,7 @@ class _Head(NamedTuple):
     """What a document begins with: its declaration and the tag of its root."""
 
     content: Callable[[str, int], re.Match[str] | None]
+    groups: tuple[int, ...]
     make: Make
     namespace: str
 
@@ -59,7 +60,7 @@ class Plain:
 
     def __init__(self, names: dict[str, type], plan_of: PlanOf) -> None:
         self._names, self._plan_of = names, plan_of
-        self._patterns: dict[str, tuple[Any, Make] | None] = {}
+        self._patterns: dict[str, tuple[Any, tuple[int, ...], Make] | None] = {}
         self._heads: dict[bytes, _Head | None] = {}
 
     def read(self, xml: bytes) -> tuple[Any, str] | None:
@@ -76,7 +77,7 @@ class Plain:
             return None
         try:
             found = head.content(str(xml, "ascii"), end)
-            return None if found is None else (head.make(found.groups()), head.namespace)
+            return None if found is None else (head.make(found.group(*head.groups)), head.namespace)
         except (ValueError, KeyError):
             return None  # no ASCII, or a bad value: the parser's errors say where
 
@@ -99,15 +100,17 @@ class Plain:
             return None
         return _Head(*pattern, namespace)
 
-    def _pattern(self, name: str) -> tuple[Any, Make] | None:
+    def _pattern(self, name: str) -> tuple[Any, tuple[int, ...], Make] | None:
         """The pattern of the message ``name``, if there is one."""
         cls = self._names.get(name)
         if cls is None:
             return None
         if name not in self._patterns:
-            made = _Pattern(self._plan_of).of(cls)
+            pattern = _Pattern(self._plan_of)
+            made = pattern.of(cls)
             self._patterns[name] = made and (
                 re.compile(f"{_SPACE}{made[0]}</{name}>{_SPACE}").fullmatch,
+                pattern.groups,
                 made[1],
             )
         return self._patterns[name]
@@ -126,12 +129,19 @@ _ATTRIBUTES = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=
 
 
 class _Pattern:
-    """The making of one pattern: its groups are counted, and its values named."""
+    """The making of one pattern: its groups are counted, and what its functions refer to is named."""
 
     def __init__(self, plan_of: PlanOf) -> None:
         self._plan_of = plan_of
-        self._groups = 0
+        self._count = 0
+        # The groups that values are made of.
+        self._used: list[int] = []
         self._known: dict[str, Any] = {}
+
+    @property
+    def groups(self) -> tuple[int, ...]:
+        """The numbers of the groups that make one; at least two, or `re` gives no tuple of them."""
+        return (*self._used, 0, 0)[: max(2, len(self._used))]
 
     def of(self, cls: type) -> tuple[str, Make] | None:
         """The pattern of the content of a ``cls``, and what makes one; None: this form has no pattern."""
@@ -152,8 +162,9 @@ class _Pattern:
 
     def _child(self, child: Child) -> tuple[str, str] | None:
         """The pattern of what is in a child's element, and the expression for its value."""
-        group = self._groups
-        self._groups += 1
+        group = len(self._used)
+        self._count += 1
+        self._used.append(self._count)
         if is_record(child.type):  # the group around it says whether it is there
             inner = self.of(child.type)
             if inner is None:
@@ -176,8 +187,8 @@ class _Pattern:
 
     def _other(self, content: str, unknown: str = "") -> str:
         """The pattern of elements of any name, with a text and ``content``."""
-        name = f"n{self._groups}"
-        self._groups += 1
+        self._count += 1
+        name = f"n{self._count}"
         return f"(?:<{unknown}(?P<{name}>[A-Za-z]++)>{_ANY_TEXT}{content}</(?P={name})>{_SPACE})*+"
 
     def _maker(self, cls: type, plan: Plan, arguments: list[tuple[str, str]]) -> Make:
