@@ -20,9 +20,13 @@ class Remembering:
     ) -> None:
         self._on_event, self._on_ask, self._on_tell = on_event, on_ask, on_tell
 
+    def judge(self, body: bytes) -> None:
+        """Whether it is valid is seen to where all messages are (tests/conftest.py)."""
+
     def send_event(self, frame: bytes) -> None:
         (read,) = FrameReader().feed(frame)
         assert read.invoke_id == 9999
+        self.judge(read.body)
         document = csta.decode(read.body)
         self._on_event(document.message, document.namespace)
 

@@ -15,10 +15,11 @@ from twisted.internet import reactor
 from twisted.logger import globalLogPublisher
 
 from ctigw.csta.association import Association
-from ctigw.csta.frame import PREFIX, EventFrames
+from ctigw.csta.frame import PREFIX
 from ctigw.csta.validation import validator
 from ctigw.store.database import Database, url_in
 from tests import postgresql
+from tests.clients import Remembering
 
 REFERENCE = Path(__file__).parents[2] / "shared" / "reference" / "csta" / "oracle"
 judges: list[Callable[[bytes], str | None]] = [validator()]
@@ -30,7 +31,7 @@ if REFERENCE.exists():
 def only_valid_messages(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Collects what is wrong with the messages sent, since raising there would only look like a crash."""
     wrong: list[tuple[str, bytes]] = []
-    send, frame = Association._send, EventFrames.frame
+    send, event = Association._send, Association.event
 
     def judged(body: bytes) -> None:
         wrong.extend((why, body) for judge in judges if (why := judge(body)) is not None)
@@ -39,13 +40,13 @@ def only_valid_messages(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         send(self, invoke_id, body)
         judged(body)
 
-    def judged_frame(self: EventFrames, cross_ref_id: bytes) -> bytes:
-        made = frame(self, cross_ref_id)
-        judged(made[PREFIX:])
-        return made
+    def judged_event(self: Association, frame: bytes) -> None:
+        event(self, frame)
+        judged(frame[PREFIX:])
 
     monkeypatch.setattr(Association, "_send", judged_send)
-    monkeypatch.setattr(EventFrames, "frame", judged_frame)
+    monkeypatch.setattr(Association, "event", judged_event)
+    monkeypatch.setattr(Remembering, "judge", lambda _self, body: judged(body))
     yield
     assert wrong == []
 

@@ -152,7 +152,7 @@ class Association:
             self._send(invoke_id, csta.encode(refusal, namespace))
 
     def event(self, frame: bytes) -> None:
-        """Tell the peer what happened: a frame of `EventFrames`."""
+        """Tell the peer what happened: a frame of `event_frame`."""
         self._outgoing.append(frame)
         self.waiting += len(frame)
 

@@ -21,6 +21,7 @@ MAX_RECEIVED = 0xFFFF
 SHOWN = 16
 # Every invoke id as it is written.
 _DIGITS = tuple(b"%04d" % invoke_id for invoke_id in range(EVENT_INVOKE_ID + 1))
+_EVENT = _DIGITS[EVENT_INVOKE_ID]
 _OPENING = b"<monitorCrossRefID>"
 _CLOSING = b"</monitorCrossRefID>"
 _EMPTY = _OPENING + _CLOSING
@@ -54,33 +55,21 @@ def prefix(invoke_id: int, length: int, limit: int = MAX_SENT) -> bytes:
     return length.to_bytes(4, "big") + _DIGITS[invoke_id]
 
 
-class EventFrames:
-    """The frames of one event for all monitors that are told it in the same words.
-
-    ``head`` and ``tail`` are the event before and behind the text of its monitorCrossRefID: nothing else
-    differs.
-    """
-
-    __slots__ = ("_head", "_length", "_start", "_tail")
-
-    def __init__(self, head: bytes, tail: bytes) -> None:
-        self._head, self._tail = head, tail
-        # What comes before a cross reference of so many digits: monitors of the same time have as many.
-        self._length, self._start = 0, b""
-
-    def frame(self, cross_ref_id: bytes) -> bytes:
-        """The frame for the monitor ``cross_ref_id``.  Raises `FrameTooLongError`."""
-        if len(cross_ref_id) != self._length:
-            self._length = len(cross_ref_id)
-            whole = len(self._head) + self._length + len(self._tail)
-            self._start = prefix(EVENT_INVOKE_ID, whole) + self._head
-        return self._start + cross_ref_id + self._tail
+def event_frame(start: bytes, cross_ref_id: bytes, tail: bytes) -> bytes:
+    """The frame of an event, `parted`, for the monitor ``cross_ref_id``.  Raises `FrameTooLongError`."""
+    length = PREFIX - len(_EVENT) + len(start) + len(cross_ref_id) + len(tail)
+    if length > MAX_SENT:
+        raise FrameTooLongError(f"frame of {length} bytes exceeds {MAX_SENT}")
+    return length.to_bytes(4, "big") + start + cross_ref_id + tail
 
 
 def parted(event: bytes) -> tuple[bytes, bytes]:
-    """The head and the tail of an ``event`` whose monitorCrossRefID is empty."""
+    """What comes before and behind the cross reference in the frames of an ``event`` that has it empty.
+
+    Before the first part there is only the length.
+    """
     head, rest = event.split(_EMPTY, 1)
-    return head + _OPENING, _CLOSING + rest
+    return _EVENT + head + _OPENING, _CLOSING + rest
 
 
 class FrameReader:

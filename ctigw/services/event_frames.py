@@ -1,8 +1,8 @@
 """Events as bytes: each is rendered once, however many monitors are told it.
 
 What monitors are told of an event differs in the cross reference alone, as long as they want the same
-namespace and form of device ids, and their devices are in the same state.  So a `Telling` gives frames in
-which only the cross reference is left to be put in.
+namespace and form of device ids, and their devices are in the same state.  So a `Telling` gives what comes
+before and behind it in a frame, and `csta.frame.event_frame` puts it in.
 
 Most events (`switch.events.Event`) are not even encoded.  Two of the same kind and cause, with the same
 things known of them, differ in numbers only: the first is encoded, with marks in the place of its numbers,
@@ -19,8 +19,8 @@ from typing import Any
 from msgspec.structs import replace
 
 from ctigw.csta.device_id import as_dialled
-from ctigw.csta.frame import EventFrames, parted
-from ctigw.csta.types import answer_namespace, csta
+from ctigw.csta.frame import parted
+from ctigw.csta.types import csta
 from ctigw.services.event_messages import SHAPES, Show, event_message
 from ctigw.switch.events import CallEvent, DeviceEvent, Event
 from ctigw.switch.states import State
@@ -33,7 +33,7 @@ _MARK = "\x7f{}\x7f"
 _MARKED = re.compile("\x7f([0-9])\x7f")
 _LOCAL = "<localConnectionInfo>{}</localConnectionInfo>"
 _LOCALS = {state: state.value.encode() for state in State}
-# What an event begins with, and what it goes on with before and behind the state of the monitored device.
+# What a frame begins with, and goes on with before and behind the state of the monitored device.
 _Rendering = tuple[bytes, bytes, bytes]
 # The same for all events that differ in numbers only.
 _Template = tuple[bytes, Callable[..., str], Callable[..., str]]
@@ -53,17 +53,17 @@ class Telling:
         self.flag = SHAPES[event.kind].flag
         self._rendered: dict[tuple[str, Show], _Rendering] = {}
 
-    def frames(self, local: State | None, namespace: str, show: Show) -> EventFrames:
-        """For monitors whose device is in state ``local`` (None: they watch a call)."""
+    def parts(self, local: State | None, namespace: str, show: Show) -> tuple[bytes, bytes]:
+        """What comes before and behind the cross reference, for those who watch a device that is in state
+        ``local``, or (None) a call."""
         event = self._event
         if type(event) is not Event or local is None:
-            message = event_message(event, "", local, show)
-            return EventFrames(*parted(csta.encode(message, answer_namespace(namespace))))
+            return parted(csta.encode(event_message(event, "", local, show), namespace))
         found = self._rendered.get((namespace, show))
         if found is None:
-            found = self._rendered[namespace, show] = _rendered(event, answer_namespace(namespace), show)
-        head, before, behind = found
-        return EventFrames(head, before + _LOCALS[local] + behind)
+            found = self._rendered[namespace, show] = _rendered(event, namespace, show)
+        start, before, behind = found
+        return start, before + _LOCALS[local] + behind
 
 
 def _rendered(event: Event, namespace: str, show: Show) -> _Rendering:
@@ -84,8 +84,8 @@ def _rendered(event: Event, namespace: str, show: Show) -> _Rendering:
     together = "".join(numbers)
     if not (together.isalnum() and together.isascii()):
         numbers = tuple(map(escaped, numbers))
-    head, before, behind = template
-    return head, before(*numbers).encode("ascii"), behind(*numbers).encode("ascii")
+    start, before, behind = template
+    return start, before(*numbers).encode("ascii"), behind(*numbers).encode("ascii")
 
 
 def _template(event: Event, namespace: str) -> _Template:
@@ -94,10 +94,10 @@ def _template(event: Event, namespace: str) -> _Template:
         name: _MARK.format(number) for number, name in enumerate(_OPEN) if getattr(event, name)
     }
     message = event_message(replace(event, **marks), "", State.NULL, as_dialled)
-    head, rest = parted(csta.encode(message, namespace))
+    start, rest = parted(csta.encode(message, namespace))
     opening, closing = _LOCAL.split("{}")
     before, behind = rest.decode("ascii").split(_LOCAL.format(State.NULL.value))
-    return head, _function(before + opening), _function(closing + behind)
+    return start, _function(before + opening), _function(closing + behind)
 
 
 def _function(text: str) -> Callable[..., str]:

@@ -13,7 +13,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from itertools import count
 
-from ctigw.csta.frame import EventFrames, FrameTooLongError, parted
+from ctigw.csta.frame import FrameTooLongError, event_frame, parted
 from ctigw.csta.monitoring import (
     CallControlEvents,
     ChangeMonitorFilter,
@@ -144,7 +144,8 @@ class Monitors:
         wanted = request.requested_monitor_filter
         cross_ref_id = str(next(self._ids))
         suppressed = _suppressed(session, wanted)
-        monitor = Monitor(cross_ref_id, watched, number, session, watching, namespace, suppressed)
+        told_in = answer_namespace(namespace)
+        monitor = Monitor(cross_ref_id, watched, number, session, watching, told_in, suppressed)
         self._keep(monitor, (*here, monitor))
         watching.monitors[cross_ref_id] = monitor
         self._count += 1
@@ -231,16 +232,16 @@ class Monitors:
     def _report(self, telling: Telling, monitors: Iterable[Monitor], local: State | None) -> None:
         """Tell ``monitors`` what is to be told, their device being in state ``local``."""
         flag = telling.flag
-        namespace, show, frames = None, None, None
+        namespace, show, start, tail = None, None, b"", b""
         for monitor in monitors:
             watching = monitor.watching
             if watching.over or flag in monitor.suppressed:
                 continue
-            if frames is None or watching.show is not show or monitor.namespace != namespace:
+            if watching.show is not show or monitor.namespace != namespace:
                 namespace, show = monitor.namespace, watching.show
-                frames = telling.frames(local, namespace, show)
+                start, tail = telling.parts(local, namespace, show)
             try:
-                frame = frames.frame(monitor.cross_ref_id.encode())
+                frame = event_frame(start, monitor.cross_ref_id.encode(), tail)
             except FrameTooLongError:
                 self._counters["events too long"] += 1
             else:
@@ -271,9 +272,8 @@ class Monitors:
             if monitor.watching.over:
                 continue
             if CallControlEvents.CALL_CLEARED not in monitor.suppressed:
-                body = csta.encode(call_cleared(event, ""), answer_namespace(monitor.namespace))
-                frames = EventFrames(*parted(body))
-                monitor.watching.client.send_event(frames.frame(monitor.cross_ref_id.encode()))
+                start, tail = parted(csta.encode(call_cleared(event, ""), monitor.namespace))
+                monitor.watching.client.send_event(event_frame(start, monitor.cross_ref_id.encode(), tail))
             self._end(monitor)
 
     def _end(self, monitor: Monitor) -> None:

@@ -59,7 +59,7 @@ class Client(Protocol):
     """Whoever is at the other end of a session's connection."""
 
     def send_event(self, frame: bytes) -> None:
-        """Tell it what has happened: a frame of `EventFrames`."""
+        """Tell it what has happened: a frame of `csta.frame.event_frame`."""
 
     def ask(self, message: object, namespace: str) -> None:
         """Send it a request of the gateway's own, whose answer nobody waits for."""
@@ -90,7 +90,7 @@ class Watched(Enum):
 
 @dataclass(slots=True, eq=False)
 class Monitor:
-    """One MonitorStart that was granted; events go out in the ``namespace`` it was asked in.
+    """One MonitorStart that was granted; events go out in ``namespace``, the one it was asked in.
 
     ``number`` is that of the device, or the id of the call, which changes when calls are joined.
     ``suppressed``: the events that it does not report.
