@@ -106,11 +106,11 @@ def _serve(
     prepare: Any = None,
 ) -> None:
     # What is made until the gateway is up stays as long as it does: looking through it for garbage would take
-    # a tenth of the start, and 30 ms again and again afterwards.
+    # a tenth of the start.
     gc.disable()
     with _without("rich"):  # which structlog would import for tracebacks that are never shown
         from ctigw import app
-        from ctigw.net import logs
+        from ctigw.net import garbage, logs
 
     logs.configure(config.log)
     logs.take_over_twisted()
@@ -121,9 +121,7 @@ def _serve(
         except ConfigError as error:
             fail(in_words(str(error)), UNUSABLE)
         reactor.addSystemEventTrigger("before", "shutdown", lambda: Deferred.fromCoroutine(running.stop()))
-        gc.collect()
-        gc.freeze()
-        gc.enable()
+        garbage.Garbage(reactor, running.gateway.counters).start()
         if ready:
             ready(running.addresses)
         await Deferred()  # until a signal
