@@ -122,7 +122,7 @@ class CstaConnection(Protocol):
         """Serve what has arrived; while the client does not read, it stays where it is."""
         try:
             arrived = self._association.receive(data)
-            while self._looks_on:
+            while self._full is None and self._ending is None:
                 incoming = next(arrived, None)
                 if incoming is None:
                     break
@@ -332,11 +332,6 @@ class CstaConnection(Protocol):
                 self._following.popleft()
         except Exception as error:  # noqa: BLE001 - a bug, and this connection's alone
             self._fails(error)
-
-    @property
-    def _looks_on(self) -> bool:
-        """Whether what arrives is looked at, one after the other."""
-        return self._full is None and self._ending is None
 
     @property
     def _is_over(self) -> bool:

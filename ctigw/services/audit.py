@@ -64,14 +64,14 @@ QUESTIONS: Mapping[type, tuple[str, ...]] = {
     SnapshotDevice: ("snapshot_object",),
     SnapshotCall: ("snapshot_object",),
 }
+# Those that do not change who somebody is.
+_PLAIN = frozenset(COMMANDS) - {StartApplicationSession, StopApplicationSession}
 AUDITED = {**COMMANDS, **QUESTIONS}
 # The fields that say for which device a request is, besides connections.
 DEVICES = frozenset({"calling_device", "device", "snapshot_object"})
 # Of these only the length.
 COUNTED: Mapping[type, str] = {GenerateDigits: "characters_to_send"}
 OK = "ok"
-# What says who somebody is, or that nobody is there any more.
-AT_THE_DOOR = frozenset({StartApplicationSession, StopApplicationSession})
 WITHOUT_RIGHT = frozenset({Reason.PRIVILEGE_VIOLATION.value_name, Reason.SECURITY_GENERIC.value_name})
 # Characters of what a client has written that are kept.
 LONGEST = 200
@@ -92,20 +92,23 @@ class Audit:
         """``session``, with ``rights``, has asked for ``request`` and is given ``answer``."""
         cls = type(request)
         tell = _OUTCOMES.get(type(answer))
-        outcome = tell(answer) if tell else OK
-        if cls not in COMMANDS and outcome not in WITHOUT_RIGHT:
-            return
-        # Most are commands of somebody who is known, and carried out: nothing is to be weighed there.
-        plain = rights is not None and cls not in AT_THE_DOOR
-        if not plain and _costs_nothing(rights, request, outcome) and not self._is_new(session, outcome):
-            return
+        if tell is None and rights is not None and cls in _PLAIN:
+            # Nearly all: a command of somebody who is known, carried out.  There is nothing to weigh.
+            who, outcome = rights.name[:LONGEST] or f"[{session.peer}]", OK
+        else:
+            outcome = tell(answer) if tell else OK
+            if not self._is_worth_it(session, rights, request, outcome):
+                return
+            who = _who(session, rights, request, outcome)
         device, target = _ABOUT.get(cls, _subject)(request)
         # By position, which takes half as long as by name.
-        if plain and rights is not None:
-            who = rights.name[:LONGEST] or f"[{session.peer}]"
-        else:
-            who = _who(session, rights, request, outcome)
         self._put(Audited(self._now(), who, cls.__name__, outcome, device, target))
+
+    def _is_worth_it(self, session: Session, rights: Rights | None, request: object, outcome: str) -> bool:
+        """Whether a request with this outcome is audited."""
+        if type(request) not in COMMANDS and outcome not in WITHOUT_RIGHT:
+            return False
+        return not _costs_nothing(rights, request, outcome) or self._is_new(session, outcome)
 
     def _is_new(self, session: Session, outcome: str) -> bool:
         """Whether a refusal has not been audited for this connection, nor lately for its host."""
