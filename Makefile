@@ -10,8 +10,7 @@ test: setup
 	@tests/system-packages
 	@$(BIN)/python -m pytest
 bench: setup
-	$(BIN)/python -m benchmarks.slow_client
-	$(BIN)/python -m benchmarks.memory
+	$(BIN)/python -m simulators.load --json var/bench.json
 lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
