@@ -17,6 +17,7 @@ import msgspec
 from simulators.load import machine, messages, report
 from simulators.load.bench import REFERENCE, Bench, calibrate
 from simulators.load.judging import Measured
+from simulators.load.processes import CLIENTS, SERVERS
 from simulators.load.scenarios import SCENARIOS, Scenario
 
 # Connections of both sides of the most crowded scenario, and some.
@@ -56,8 +57,7 @@ def main(  # noqa: PLR0917 - one for each option
     # An end by signal ends the servers, too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     began = time.monotonic()
-    servers, clients = machine.cores()
-    os.sched_setaffinity(0, clients)
+    os.sched_setaffinity(0, CLIENTS)
     with tempfile.TemporaryDirectory(prefix="ctigw-load-") as folder:
         bench = Bench(
             folder=Path(folder),
@@ -68,7 +68,7 @@ def main(  # noqa: PLR0917 - one for each option
             calibration=calibrate(),
             against=against.resolve() if against else None,
         )
-        facts = _facts(bench, servers == clients)
+        facts = _facts(bench, SERVERS == CLIENTS)
         for name, value in facts.items():
             click.echo(f"{name}: {value}")
         click.echo("\n" + report.head())

@@ -92,6 +92,11 @@ class Load:
             self._poll.register(connection, select.EPOLLIN)
 
     @property
+    def sockets(self) -> Sequence[socket.socket]:
+        """The connections: for whoever reads them in its own way."""
+        return self._sockets
+
+    @property
     def slots(self) -> int:
         """How many requests it has in flight."""
         return len(self._sockets) * self._depth
@@ -247,9 +252,11 @@ class Requests:
         self.done += 1
 
 
-def watching(load: Load, lines: Sequence[str]) -> None:
-    """Monitor ``lines`` on the connections of ``load``: as many on each, in their order."""
-    load.run(_PerConnection(load, lines), PATIENCE)
+def watching(load: Load, lines: Sequence[str]) -> Span:
+    """Monitor ``lines`` on the connections of ``load``: as many on each slot, in their order."""
+    if len(lines) % load.slots:
+        raise ValueError(f"{len(lines)} lines cannot be dealt to {load.slots} slots")
+    return load.run(_PerConnection(load, lines), PATIENCE)
 
 
 class _PerConnection(Requests):

@@ -1,13 +1,18 @@
 """Floors: servers that do only what nobody who serves these clients over Twisted could leave out.
 
-    python -m simulators.load.floor F1x CANNED     frame, parse, validate, canned answers
+    python -m simulators.load.floor F1x CANNED          frame, parse, validate, canned answers
+    python -m simulators.load.floor writes EVENTS K N   tell N connections, by transport.write
+    python -m simulators.load.floor sends EVENTS K N    tell N connections, in a loop of socket.send
 
 CANNED is a JSON file, made by `canned.py`: for each request the frames that a gateway has answered it with.
+EVENTS is a JSON list of frames: when another connection sends the digit "0", K of the first are told to each
+of the first N connections, and so on.
 """
 
 from __future__ import annotations
 
 import json
+import socket
 import sys
 from collections.abc import Callable, Mapping
 from importlib.resources import files
@@ -19,6 +24,7 @@ from lxml import etree
 
 from simulators.load.messages import PREFIX
 
+ZERO = ord("0")
 # By the root's tag: what stands before the invoke id of the answer, and everything behind it.
 Canned = Mapping[str, tuple[bytes, bytes]]
 
@@ -76,6 +82,53 @@ def parsed(file: str) -> None:
     _serve(Parsed)
 
 
+def writes(file: str, each: str, count: str) -> None:
+    """Serve the fan-out as Twisted does it."""
+    from twisted.internet.protocol import Protocol
+
+    ready, told = [[frames] * int(each) for frames in _events(file)], int(count)
+    transports: list[Any] = []
+
+    class Told(Protocol):
+        transport: Any
+
+        def connectionMade(self) -> None:
+            self.transport.setTcpNoDelay(True)
+            if len(transports) < told:
+                transports.append(self.transport)
+
+        def dataReceived(self, data: bytes) -> None:
+            for digit in data:
+                for transport in transports:
+                    transport.write(b"".join(ready[digit - ZERO]))
+
+    _serve(Told)
+
+
+def sends(file: str, each: str, count: str) -> None:
+    """Serve the fan-out without any framework."""
+    ready, told = [frames * int(each) for frames in _events(file)], int(count)
+    with socket.create_server(("127.0.0.1", 0), backlog=4096) as listening:
+        _say(listening.getsockname()[1])
+        connections = [listening.accept()[0] for _ in range(told)]
+        for connection in connections:
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        control = listening.accept()[0]
+        while data := control.recv(64):
+            for digit in data:
+                for connection in connections:
+                    connection.send(ready[digit - ZERO])
+
+
+def _events(file: str) -> list[bytes]:
+    return msgspec.json.decode(Path(file).read_bytes(), type=list[bytes])
+
+
+def _say(port: int) -> None:
+    sys.stdout.write(json.dumps({"event": "listening", "at": f"127.0.0.1:{port}"}) + "\n")
+    sys.stdout.flush()
+
+
 def _serve(protocol: Callable[[], Any]) -> None:
     from twisted.internet import reactor
     from twisted.internet.protocol import Factory
@@ -85,12 +138,11 @@ def _serve(protocol: Callable[[], Any]) -> None:
     factory.protocol = protocol
     loop: Any = reactor
     port = loop.listenTCP(0, factory, interface="127.0.0.1", backlog=4096)
-    sys.stdout.write(json.dumps({"event": "listening", "at": f"127.0.0.1:{port.getHost().port}"}) + "\n")
-    sys.stdout.flush()
+    _say(port.getHost().port)
     loop.run()
 
 
-KINDS: Mapping[str, Callable[..., None]] = {"F1x": parsed}
+KINDS: Mapping[str, Callable[..., None]] = {"F1x": parsed, "writes": writes, "sends": sends}
 
 if __name__ == "__main__":
     KINDS[sys.argv[1]](*sys.argv[2:])

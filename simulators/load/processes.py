@@ -20,8 +20,23 @@ POLL = 0.002
 # CPU seconds in a tenth of a second below which a server is at rest, and how long to wait for that.
 AT_REST = 0.002
 REST = 3.0
+# Taken before this process keeps to one of them.
+SERVERS, CLIENTS = machine.cores()
 # What decides about a server must not come from whoever runs the suite.
 ENVIRONMENT = {key: value for key, value in os.environ.items() if not key.startswith("CTIGW_")}
+
+
+def started(command: Sequence[str], log: Path, cwd: Path = ROOT) -> subprocess.Popen[bytes]:
+    """A process on the servers' core from its beginning; what it says goes to the file ``log``."""
+    mine = os.sched_getaffinity(0)
+    with log.open("wb") as said:
+        os.sched_setaffinity(0, SERVERS)
+        try:
+            return subprocess.Popen(
+                command, cwd=cwd, env=ENVIRONMENT, stdin=subprocess.DEVNULL, stdout=said, stderr=said
+            )
+        finally:
+            os.sched_setaffinity(0, mine)
 
 
 class Server:
@@ -33,12 +48,8 @@ class Server:
     def __init__(self, name: str, command: Sequence[str], folder: Path, cwd: Path = ROOT) -> None:
         self.name = name
         self._log = folder / "log"
-        with self._log.open("wb") as log:
-            self._process = subprocess.Popen(
-                command, cwd=cwd, env=ENVIRONMENT, stdin=subprocess.DEVNULL, stdout=log, stderr=log
-            )
+        self._process = started(command, self._log, cwd)
         try:
-            os.sched_setaffinity(self.pid, machine.cores()[0])
             self.port = int(self.says("listening")["at"].rpartition(":")[2])
         except BaseException:
             self.kill()
@@ -68,6 +79,11 @@ class Server:
                 entry = json.loads(line)
                 if isinstance(entry, dict):
                     yield entry
+
+    def figure(self, name: str) -> float | None:
+        """What it has said last of ``name`` in its figures, if anything; it says them when it ends, too."""
+        told = [entry[name] for entry in self.log() if entry.get("event") == "figures" and name in entry]
+        return float(told[-1]) if told else None
 
     def cpu(self) -> float:
         """CPU seconds of all its threads since it started."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from simulators.load import cycles
+from simulators.load import cycles, fanout, latency, startup
 from simulators.load.cycles import Measure
 from simulators.load.judging import Mark, Row
 
@@ -35,5 +35,25 @@ SCENARIOS = (
         cycles.cycles("call cycles 8x16, requests validated", 8, 16, 'validate = "reject"'),
     ),
     Scenario("monitor-start", (Row("MonitorStart", mark=Mark(0.45)),), cycles.monitor_start),
+    Scenario(
+        "fan-out-10",
+        (Row("fan-out to 1,000 monitors on 10 sessions", mark=Mark(0.6)),),
+        fanout.fan_out("fan-out to 1,000 monitors on 10 sessions", 10, "writes"),
+    ),
+    Scenario(
+        "fan-out-1000",
+        (Row("fan-out to 1,000 sessions", mark=Mark(0.6)),),
+        fanout.fan_out("fan-out to 1,000 sessions", 1000, "sends"),
+    ),
+    Scenario(
+        "latency",
+        (
+            Row(latency.P50, mark=Mark(1.5, at_least=False)),
+            Row(latency.P99, mark=Mark(2, at_least=False)),
+            Row(latency.PAUSE, "ms", mark=Mark(5, at_least=False)),
+        ),
+        latency.latency,
+    ),
+    Scenario("start-up", (Row(startup.NAME, mark=Mark(3, at_least=False)),), startup.startup),
     Scenario("refused", (Row("a refused request"),), cycles.refused),
 )
