@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup run test bench lint lock
+.PHONY: setup run test bench bench-quick lint lock
 setup: .venv/.ready
 run: setup
 	@$(BIN)/ctigw demo
@@ -11,6 +11,8 @@ test: setup
 	@$(BIN)/python -m pytest
 bench: setup
 	$(BIN)/python -m simulators.load --json var/bench.json
+bench-quick: setup
+	$(BIN)/python -m simulators.load --quick
 lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .

@@ -15,13 +15,15 @@ import click
 import msgspec
 
 from simulators.load import machine, messages, report
-from simulators.load.bench import REFERENCE, Bench, calibrate
+from simulators.load.bench import REFERENCE, Bench, calibrate, wanted
 from simulators.load.judging import Measured
 from simulators.load.processes import CLIENTS, SERVERS
 from simulators.load.scenarios import SCENARIOS, Scenario
 
 # Connections of both sides of the most crowded scenario, and some.
 DESCRIPTORS = 24_000
+# How the rows begin of what did not run.
+BROKEN = "it broke: "
 
 
 @click.command()
@@ -65,7 +67,6 @@ def main(  # noqa: PLR0917 - one for each option
             seconds=seconds or (0.4 if quick else 1.2),
             warm_up=0.2 if quick else 0.5,
             quick=quick,
-            calibration=calibrate(),
             against=against.resolve() if against else None,
         )
         facts = _facts(bench, SERVERS == CLIENTS)
@@ -74,6 +75,9 @@ def main(  # noqa: PLR0917 - one for each option
         click.echo("\n" + report.head())
         rows = [row for scenario in chosen for row in _measured(bench, scenario)]
     click.echo(f"\n{time.monotonic() - began:.0f} s")
+    if all(row["void"].startswith(BROKEN) for row in rows):
+        click.echo("nothing could be measured")
+        sys.exit(1)
     if file is not None:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(msgspec.json.format(msgspec.json.encode({"facts": facts, "rows": rows})))
@@ -81,7 +85,7 @@ def main(  # noqa: PLR0917 - one for each option
 
 def _facts(bench: Bench, one_core: bool) -> dict[str, Any]:
     """What the figures hang on."""
-    sizes = messages.sizes()
+    sizes, calibration = messages.sizes(), calibrate()
     cycle = [sizes[name] for name in ("MakeCall", "AnswerCall", "ClearConnection")]
     return {
         "form": "reduced: shorter and fewer runs, so the intervals are wide" if bench.quick else "full",
@@ -93,8 +97,8 @@ def _facts(bench: Bench, one_core: bool) -> dict[str, Any]:
         "open files": machine.descriptors(DESCRIPTORS),
         "requests": ", ".join(f"{name} {size} B" for name, size in sizes.items())
         + f"; {sum(cycle) / len(cycle):.0f} B in a cycle on average",
-        "calibration": f"{len(messages.sample())} B are parsed and validated in {bench.calibration:.2f} µs "
-        f"({REFERENCE} on the machine of the marks), so F1x must do {bench.floor_wanted:,.0f} a CPU second",
+        "calibration": f"{len(messages.sample())} B are parsed and validated in {calibration:.2f} µs "
+        f"({REFERENCE} on the machine of the marks), so F1x must do {wanted(calibration):,.0f} a CPU second",
     }
 
 
@@ -103,7 +107,8 @@ def _measured(bench: Bench, scenario: Scenario) -> list[Any]:
     try:
         found = scenario.measure(bench)
     except Exception as error:  # noqa: BLE001 - whatever it is, it is told in its row
-        found = {row.name: Measured(void=f"{type(error).__name__}: {error}") for row in scenario.rows}
+        why = f"{BROKEN}{type(error).__name__}: {error}"
+        found = {row.name: Measured(void=why) for row in scenario.rows}
     for row in scenario.rows:
         for line in report.lines(row, found[row.name]):
             click.echo(line)

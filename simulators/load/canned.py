@@ -18,10 +18,17 @@ EVENTS_PER_CYCLE = sum(frames for _, frames in CYCLE) - len(CYCLE)
 
 
 class Talk:
-    """One connection that asks and waits."""
+    """One connection that asks and waits.
 
-    def __init__(self, port: int) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
+    ``receive_buffer`` (bytes) bounds what the system takes for a client that does not read.
+    """
+
+    def __init__(self, port: int, *, receive_buffer: int | None = None) -> None:
+        self.socket = socket.socket()
+        self.socket.settimeout(PATIENCE)
+        if receive_buffer is not None:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        self.socket.connect(("127.0.0.1", port))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._stream = self.socket.makefile("rb")
 
@@ -32,8 +39,12 @@ class Talk:
 
     def ask(self, body: bytes, frames: int = 1) -> list[bytes]:
         """Send a request; gives the next so many frames, whole.  The answer is the first."""
-        self.socket.sendall(framed(b"0001", body))
+        self.send(body)
         return [self.frame() for _ in range(frames)]
+
+    def send(self, body: bytes) -> None:
+        """Ask, and do not wait."""
+        self.socket.sendall(framed(b"0001", body))
 
     def frame(self) -> bytes:
         """The next frame."""

@@ -50,10 +50,15 @@ class Span(NamedTuple):
 
 
 class Work(Protocol):
-    """What the slots do.  A slot is a request in flight: a number from 0, and its invoke id."""
+    """What the slots do.  A slot is a request in flight: a number from 0, and its invoke id.
+
+    ``events_per_piece``: how many the connections must be told for each piece of work; None: any number.
+    """
 
     done: int
-    events_per_piece: int
+
+    @property
+    def events_per_piece(self) -> int | None: ...
 
     def first(self, slot: int, invoke_id: bytes) -> bytes | None:
         """The frame that a slot begins a piece of work with; None: there is nothing left to do."""
@@ -101,6 +106,11 @@ class Load:
         """How many requests it has in flight."""
         return len(self._sockets) * self._depth
 
+    @property
+    def events(self) -> int:
+        """How many have come so far."""
+        return sum(walker.events for walker in self._walkers)
+
     def close(self) -> None:
         """Hang up everywhere."""
         self._poll.close()
@@ -112,7 +122,7 @@ class Load:
 
         The server's CPU time is taken when it is at rest, before and after: what it writes behind counts.
         """
-        before = sum(walker.events for walker in self._walkers)
+        before = self.events
         done = work.done
         gc.disable()
         try:
@@ -123,7 +133,8 @@ class Load:
             )
             self._work(work, began + seconds)
             pieces = work.done - done
-            self._wait_for(before + pieces * work.events_per_piece)
+            if work.events_per_piece is not None:
+                self._wait_for(before + pieces * work.events_per_piece)
             wall, client_cpu = time.perf_counter() - began, time.process_time() - client_cpu
             return Span(pieces, self._server.settled_cpu() - server_cpu, client_cpu, wall)
         finally:
@@ -166,7 +177,7 @@ class Load:
     def _wait_for(self, events: int) -> None:
         """Read until so many have come; there must be no more, either."""
         end = time.perf_counter() + PATIENCE
-        while (come := sum(walker.events for walker in self._walkers)) < events:
+        while (come := self.events) < events:
             ready = self._poll.poll(1.0)
             if not ready or time.perf_counter() > end:
                 raise WrongAnswerError(f"{come} events came instead of {events}")

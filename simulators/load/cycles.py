@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from simulators.load.bench import Bench, Side, compared, interleaved, loads
+from simulators.load.bench import Bench, Reached, Side, calibrate, compared, interleaved, loads, wanted
 from simulators.load.client import Cycles, Load, Requests, Span, Work, watching
 from simulators.load.judging import Measured
 from simulators.load.messages import MAKE_CALL, MONITOR_START
@@ -53,7 +53,7 @@ def cycles(name: str, connections: int, depth: int, listener: str = "") -> Measu
             ]
             spans = interleaved(bench, sides)
             reached = floor_reached(floor)
-        return {name: compared(bench, spans, F1X, unit="cycles", floor_reached=reached)}
+        return {name: compared(spans, F1X, unit="cycles", reached=reached)}
 
     return measure
 
@@ -93,9 +93,9 @@ def _requests(
             for server, load in zip([*servers, floor], driven, strict=True)
         ]
         spans = interleaved(bench, sides)
-        # What refuses everything cannot tell what it reaches with calls; it is the same program.
-        reached = bench.floor_wanted if refused else floor_reached(floor)
-    return compared(bench, spans, F1X, unit=unit, floor_reached=reached)
+        # What refuses every call cannot tell how many it does; it is the same program.
+        reached = None if refused else floor_reached(floor)
+    return compared(spans, F1X, unit=unit, reached=reached)
 
 
 def steady(name: str, load: Load, work: Work) -> Side:
@@ -115,12 +115,13 @@ def _anew(server: Server, bodies: Sequence[bytes]) -> Callable[[float], Span]:
     return run
 
 
-def floor_reached(floor: Server) -> float:
-    """Cycles for a CPU second that F1x does at the shape for which its mark is."""
+def floor_reached(floor: Server) -> Reached:
+    """How good F1x is just now."""
     connections, depth = SHAPE
     load = Load(floor, connections, depth)
     try:
         work = Cycles(in_pairs(numbers(2 * connections * depth)))
-        return max(load.run(work, LOOK).rate for _ in range(2))
+        now = wanted(calibrate(rounds=5, count=1000))
+        return Reached(max(load.run(work, LOOK).rate for _ in range(2)), now)
     finally:
         load.close()

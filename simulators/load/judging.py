@@ -55,6 +55,7 @@ class Measured:
     """What was measured for a row: ``values``, one for each round.
 
     ``void``: why it is worth nothing.  ``best``: the best value counts, not the median.
+    ``judged``: the verdict, where it hangs on more than the mark.
     ``notes``: what else was seen, by name; numbers in the unit that the name ends in.
     """
 
@@ -62,6 +63,7 @@ class Measured:
     void: str = ""
     best: bool = False
     notes: dict[str, float | str] = field(default_factory=dict)
+    judged: Verdict | None = None
 
 
 def interval(values: Sequence[float]) -> Interval:
@@ -95,6 +97,8 @@ def verdict(row: Row, measured: Measured) -> Verdict:
     """What is to be said of ``measured``."""
     if measured.void or not measured.values:
         return Verdict.VOID
+    if measured.judged:
+        return measured.judged
     if row.mark is None:
         return Verdict.REPORTED
     low, high, _ = interval(measured.values)

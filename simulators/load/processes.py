@@ -161,7 +161,7 @@ def config(lines: Sequence[str], *, limits: str = "", listener: str = "", appear
     phones = ",\n".join(f'{{ number = "{line}" }}' for line in lines)
     return f"""\
 [[listeners]]
-endpoint = "tcp:0:interface=127.0.0.1"
+endpoint = "tcp:0:backlog=4096:interface=127.0.0.1"
 {listener}
 [limits]
 connections = 20000

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from simulators.load import cycles, fanout, latency, startup
+from simulators.load import crowd, cycles, fanout, latency, sessions, slow, startup
 from simulators.load.cycles import Measure
 from simulators.load.judging import Mark, Row
 
@@ -55,5 +55,26 @@ SCENARIOS = (
         latency.latency,
     ),
     Scenario("start-up", (Row(startup.NAME, mark=Mark(3, at_least=False)),), startup.startup),
+    Scenario("idle", (Row(sessions.IDLE, "B", mark=Mark(2500, at_least=False)),), sessions.idle),
+    Scenario(
+        "crowd",
+        (
+            Row(crowd.LINE, "B", mark=Mark(1000, at_least=False)),
+            Row(crowd.CALL, "B", mark=Mark(2000, at_least=False)),
+            Row(crowd.IDLE_LINES, mark=Mark(0.9)),
+            Row(crowd.SET_UP, mark=Mark(1.2, at_least=False)),
+        ),
+        crowd.crowd,
+    ),
+    Scenario("drop", (Row(sessions.DROP, "ms", mark=Mark(5, at_least=False)),), sessions.drop),
+    Scenario(
+        "slow-client",
+        (
+            *(Row(name, mark=Mark(slow.NOTICEABLE, at_least=False)) for name in slow.STATISTICS),
+            Row(slow.MEMORY, "MiB", mark=Mark(slow.BOUND, at_least=False)),
+        ),
+        slow.slow,
+        quick=False,
+    ),
     Scenario("refused", (Row("a refused request"),), cycles.refused),
 )
