@@ -104,6 +104,7 @@ def _facts(bench: Bench, one_core: bool) -> dict[str, Any]:
 
 def _measured(bench: Bench, scenario: Scenario) -> list[Any]:
     """The rows of a scenario, printed; one that breaks is void, and does not keep the others from running."""
+    began = time.monotonic()
     try:
         found = scenario.measure(bench)
     except Exception as error:  # noqa: BLE001 - whatever it is, it is told in its row
@@ -113,7 +114,11 @@ def _measured(bench: Bench, scenario: Scenario) -> list[Any]:
         for line in report.lines(row, found[row.name]):
             click.echo(line)
     sys.stdout.flush()
-    return [report.as_data(row, found[row.name]) for row in scenario.rows]
+    seconds = round(time.monotonic() - began, 1)
+    return [
+        {"scenario": scenario.name, "seconds": seconds, **report.as_data(row, found[row.name])}
+        for row in scenario.rows
+    ]
 
 
 if __name__ == "__main__":

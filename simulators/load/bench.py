@@ -49,23 +49,28 @@ class Bench:
         return self.folder / str(next(self._names))
 
     @contextmanager
-    def gateways(self, config: str) -> Iterator[list[Server]]:
-        """The gateway, and with ``against`` the other one."""
+    def gateways(
+        self, config: str, before: Sequence[Sequence[str]] = (), said: str = ""
+    ) -> Iterator[list[Server]]:
+        """The gateway, and with ``against`` the other one; for the rest see `processes.gateway`."""
         with ExitStack() as ending:
-            servers = [ending.enter_context(processes.gateway(self.place(), config))]
+            ours = processes.gateway(self.place(), config, before=before, said=said)
+            servers = [ending.enter_context(ours)]
             if self.against:
-                other = processes.gateway(self.place(), config, checkout=self.against)
+                other = processes.gateway(
+                    self.place(), config, checkout=self.against, before=before, said=said
+                )
                 servers.append(ending.enter_context(other))
                 servers[-1].name = "against"
             yield servers
 
     @contextmanager
     def parsed_floor(
-        self, gateway: Server, lines: Sequence[str], *, refusing: bool = False
+        self, gateway: Server, lines: Sequence[str], *, refusing: bool = False, login: bytes = b""
     ) -> Iterator[Server]:
-        """F1x, with the answers of ``gateway``."""
+        """F1x, with the answers of ``gateway``, where one may have to ``login``."""
         file = self.place()
-        canned.record(gateway.port, file, lines)
+        canned.record(gateway.port, file, lines, login)
         answers = file.with_suffix(".refusing") if refusing else file
         with processes.floor(self.place(), "F1x", str(answers)) as server:
             yield server

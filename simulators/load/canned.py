@@ -54,13 +54,15 @@ class Talk:
         return prefix + self._stream.read(int.from_bytes(prefix[2:4], "big") - PREFIX)
 
 
-def record(port: int, file: Path, lines: Sequence[str]) -> dict[str, list[int]]:
-    """Write to ``file`` what the gateway at ``port`` answers; gives the sizes of the frames, by request."""
+def record(port: int, file: Path, lines: Sequence[str], login: bytes = b"") -> None:
+    """Write to ``file`` what the gateway at ``port`` answers, where one may have to ``login``."""
     calling, called = (line.encode() for line in lines[:2])
     nowhere = b"#"
     talk = Talk(port)
     taken: dict[str, list[bytes]] = {}
     try:
+        if login:
+            talk.ask(login)
         for line in (calling, called):
             taken["MonitorStart"] = talk.ask(messages.MONITOR_START % line)
         taken["RequestSystemStatus"] = talk.ask(messages.STATUS)
@@ -80,7 +82,6 @@ def record(port: int, file: Path, lines: Sequence[str]) -> dict[str, list[int]]:
     file.write_bytes(msgspec.json.encode(canned))
     refusing = {**canned, f"{{{ED3.decode()}}}MakeCall": _split(refused)}
     file.with_suffix(".refusing").write_bytes(msgspec.json.encode(refusing))
-    return {name: [len(frame) for frame in frames] for name, frames in {**taken, "refused": refused}.items()}
 
 
 def _split(frames: Sequence[bytes]) -> tuple[bytes, bytes]:

@@ -270,6 +270,28 @@ def watching(load: Load, lines: Sequence[str]) -> Span:
     return load.run(_PerConnection(load, lines), PATIENCE)
 
 
+def log_in(load: Load, body: bytes) -> None:
+    """Start a session on each connection of ``load``."""
+    load.run(_Login(load, body), PATIENCE)
+
+
+class _Login(Requests):
+    def __init__(self, load: Load, body: bytes) -> None:
+        super().__init__([body])
+        self._depth = load.slots // len(load.sockets)
+        self._in: set[int] = set()
+
+    def first(self, slot: int, invoke_id: bytes) -> bytes | None:
+        if slot % self._depth or slot in self._in:
+            return None
+        self._in.add(slot)
+        return super().first(slot, invoke_id)
+
+    def next(self, slot: int, answer: bytes) -> None:
+        if b"PosResponse" not in answer:
+            raise WrongAnswerError(answer)
+
+
 class _PerConnection(Requests):
     """Each slot begins with its own lines, so that a connection monitors what it calls."""
 

@@ -5,14 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from simulators.load.bench import Bench, Reached, Side, calibrate, compared, interleaved, loads, wanted
-from simulators.load.client import Cycles, Load, Requests, Span, Work, watching
+from simulators.load.client import Cycles, Load, Requests, Span, Work, log_in, watching
 from simulators.load.judging import Measured
-from simulators.load.messages import MAKE_CALL, MONITOR_START
+from simulators.load.messages import MAKE_CALL, MONITOR_START, START_SESSION
 from simulators.load.processes import Server, config
 
 FIRST = 20_000
 F1X = "F1x"
 SHAPE = (8, 16)
+# A gateway that looks at everything: who asks, for which lines they may, and whether requests are valid.
+CHECKS = 'authentication = "session"\nvalidate = "reject"'
+PASSWORD = "pass for the load"  # noqa: S105 - of a gateway that lives for seconds
+LOGIN = START_SESSION % (b"load", PASSWORD.encode())
+GRANTS = (
+    ("app", "add", "load", "--password-stdin"),
+    *(("app", "grant", "load", kind, "20000-49999", "7*") for kind in ("monitor", "control")),
+)
+# What a gateway that cannot write its logs as fast as they come says at its end.
+LOST = "log entries dropped"
 # Lines whose monitors are started again and again.
 WATCHED = 10_000
 # Seconds for a look at what F1x reaches at the shape for which its mark is.
@@ -30,21 +40,24 @@ def in_pairs(lines: Sequence[str]) -> list[tuple[str, str]]:
     return list(zip(lines[::2], lines[1::2], strict=True))
 
 
-def cycles(name: str, connections: int, depth: int, listener: str = "") -> Measure:
+def cycles(name: str, connections: int, depth: int, *, checked: bool = False) -> Measure:
     """Measures call cycles on so many connections, so many at once on each.
 
-    ``listener``: more settings of the gateway's.
+    ``checked``: clients log in, their rights over lines are looked at, requests are judged by the schema.
     """
 
     def measure(bench: Bench) -> Mapping[str, Measured]:
         lines = numbers(2 * connections * depth + 2)
         busy, spare = lines[:-2], lines[-2:]
         pairs = in_pairs(busy)
+        listener, before, login = (CHECKS, GRANTS, LOGIN) if checked else ("", (), b"")
         with (
-            bench.gateways(config(lines, listener=listener)) as servers,
-            bench.parsed_floor(servers[0], spare) as floor,
+            bench.gateways(config(lines, listener=listener), before, PASSWORD) as servers,
+            bench.parsed_floor(servers[0], spare, login=login) as floor,
             loads([*servers, floor], connections, depth) as driven,
         ):
+            for load in driven[: len(servers)] if login else ():
+                log_in(load, login)
             for load in driven:
                 watching(load, busy)
             sides = [
@@ -52,8 +65,12 @@ def cycles(name: str, connections: int, depth: int, listener: str = "") -> Measu
                 for server, load in zip([*servers, floor], driven, strict=True)
             ]
             spans = interleaved(bench, sides)
-            reached = floor_reached(floor)
-        return {name: compared(spans, F1X, unit="cycles", reached=reached)}
+            measured = compared(spans, F1X, unit="cycles", reached=floor_reached(bench, floor))
+            servers[0].terminate()
+            lost = servers[0].figure(LOST)
+        if lost:
+            measured.notes[LOST] = lost
+        return {name: measured}
 
     return measure
 
@@ -94,7 +111,7 @@ def _requests(
         ]
         spans = interleaved(bench, sides)
         # What refuses every call cannot tell how many it does; it is the same program.
-        reached = None if refused else floor_reached(floor)
+        reached = None if refused else floor_reached(bench, floor)
     return compared(spans, F1X, unit=unit, reached=reached)
 
 
@@ -115,13 +132,13 @@ def _anew(server: Server, bodies: Sequence[bytes]) -> Callable[[float], Span]:
     return run
 
 
-def floor_reached(floor: Server) -> Reached:
+def floor_reached(bench: Bench, floor: Server) -> Reached:
     """How good F1x is just now."""
     connections, depth = SHAPE
     load = Load(floor, connections, depth)
     try:
         work = Cycles(in_pairs(numbers(2 * connections * depth)))
         now = wanted(calibrate(rounds=5, count=1000))
-        return Reached(max(load.run(work, LOOK).rate for _ in range(2)), now)
+        return Reached(max(load.run(work, min(LOOK, bench.seconds)).rate for _ in range(2)), now)
     finally:
         load.close()

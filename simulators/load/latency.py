@@ -9,17 +9,20 @@ from collections import deque
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from simulators.load import machine
 from simulators.load.bench import Bench, loads
 from simulators.load.client import READ, Cycles, Load, WrongAnswerError, watching
 from simulators.load.cycles import F1X, in_pairs, numbers
 from simulators.load.judging import Measured
 from simulators.load.messages import Walker
-from simulators.load.processes import PATIENCE, config
+from simulators.load.processes import PATIENCE, Server, config
 
 RATE = 1000  # requests a second
 CONNECTIONS, DEPTH = 20, 16
 # Seconds by which the client itself may send late, at worst but for one in a hundred.
 LATE = 0.0001
+# Rounds at most, for each that is wanted: somebody else may use the machine, too.
+TRIES = 2
 GC_PAUSE = "longest gc pause ms"
 P50, P99, PAUSE = "p50 at 1,000 requests/s", "p99 at 1,000 requests/s", "longest garbage collection"
 
@@ -112,55 +115,74 @@ class OpenLoop:
             self._send(slot, frame, self._owed[slot].popleft())
 
 
-def percentile(values: list[float], part: float) -> float:
-    """The value that all but ``part`` of ``values`` stay below."""
-    return sorted(values)[min(len(values) - 1, int(len(values) * part))]
-
-
 def latency(bench: Bench) -> Mapping[str, Measured]:
     """p50 and p99 of gateway and F1x by turns, and the longest pause of the gateway's collector."""
     lines = numbers(2 * CONNECTIONS * DEPTH + 2)
     busy, spare = lines[:-2], lines[-2:]
-    # A round is two cycles of all slots at least.
+    # A round is at least a cycle of each slot.
     seconds = 1.0 if bench.quick else 2.0
-    rounds: dict[str, list[Answered]] = {}
     with (
         bench.gateways(config(lines)) as servers,
         bench.parsed_floor(servers[0], spare) as floor,
         loads([*servers, floor], CONNECTIONS, DEPTH) as driven,
     ):
-        sides = []
+        sides = {}
         for server, load in zip([*servers, floor], driven, strict=True):
             watching(load, busy)
-            sides.append((server, OpenLoop(load, Cycles(in_pairs(busy)))))
-        for server, side in sides:
-            side.run(seconds)
-            rounds[server.name] = []
-        for number in range(bench.pairs):
-            for server, side in sides if number % 2 == 0 else reversed(sides):
-                server.settled_cpu()
-                rounds[server.name].append(side.run(seconds))
+            sides[server] = OpenLoop(load, Cycles(in_pairs(busy)))
+        with machine.urgent(*(server.pid for server in sides)):
+            for side in sides.values():
+                side.run(seconds)
+            rounds = _rounds(bench.pairs, sides, seconds)
         servers[0].terminate()
         pause = servers[0].figure(GC_PAUSE)
-    late = percentile([late for runs in rounds.values() for run in runs for late in run.late], 0.99)
-    void = f"the client sent {late * 1e6:.0f} µs late" if late > LATE else ""
+    paused = Measured(void="the gateway's figures do not tell") if pause is None else Measured((pause,))
+    good = [found for found in rounds if _lateness(found) <= LATE]
+    if not good:
+        void = Measured(
+            void=f"the client sent {min(map(_lateness, rounds)) * 1e6:.0f} µs late in every round"
+        )
+        return {P50: void, P99: void, PAUSE: paused}
     medians, tails = (
-        {name: [percentile(run.waits, part) for run in runs] for name, runs in rounds.items()}
+        {name: [percentile(found[name].waits, part) for found in good] for name in good[0]}
         for part in (0.5, 0.99)
     )
     notes: dict[str, float | str] = {
         f"{name} µs": percentile(values, 0.5) * 1e6 for name, values in medians.items()
     }
-    notes["the client's own p99 of lateness, µs"] = late * 1e6
-    best = {f"{name} µs": min(values) * 1e6 for name, values in tails.items()}
+    notes["late by (client's p99), µs"] = max(map(_lateness, good)) * 1e6
+    notes |= {"rounds": len(good), "rounds disturbed": len(rounds) - len(good)}
+    best: dict[str, float | str] = {f"{name} µs": min(values) * 1e6 for name, values in tails.items()}
+    ratios = tuple(ours / theirs for ours, theirs in zip(medians["gateway"], medians[F1X], strict=True))
     return {
-        P50: Measured(_ratios(medians), void, notes=notes),
-        P99: Measured(
-            (min(tails["gateway"]) / min(tails[F1X]),), void, notes={**best, "rounds": bench.pairs}
-        ),
-        PAUSE: Measured(void="the gateway's figures do not tell") if pause is None else Measured((pause,)),
+        P50: Measured(ratios, notes=notes),
+        P99: Measured((min(tails["gateway"]) / min(tails[F1X]),), notes=best),
+        PAUSE: paused,
     }
 
 
-def _ratios(values: Mapping[str, list[float]]) -> tuple[float, ...]:
-    return tuple(ours / theirs for ours, theirs in zip(values["gateway"], values[F1X], strict=True))
+Round = Mapping[str, Answered]
+
+
+def _rounds(wanted: int, sides: dict[Server, OpenLoop], seconds: float) -> list[Round]:
+    """So many rounds in which the client kept its times, and those in which it could not."""
+    rounds: list[Round] = []
+    good = 0
+    while good < wanted and len(rounds) < TRIES * wanted:
+        found = {}
+        for server in sides if len(rounds) % 2 == 0 else reversed(sides):
+            server.settled_cpu()
+            found[server.name] = sides[server].run(seconds)
+        rounds.append(found)
+        good += _lateness(found) <= LATE
+    return rounds
+
+
+def _lateness(found: Round) -> float:
+    """How late the client sent, at worst but for one request in a hundred, on the worse of the sides."""
+    return max(percentile(answered.late, 0.99) for answered in found.values())
+
+
+def percentile(values: list[float], part: float) -> float:
+    """The value that so large a ``part`` of ``values`` stays below."""
+    return sorted(values)[min(len(values) - 1, int(len(values) * part))]

@@ -54,6 +54,16 @@ MONITOR_START = (
     b"<networkReached>true</networkReached></callcontrol></requestedMonitorFilter>"
     b"<monitorType>device</monitorType></MonitorStart>"
 )
+SESSION = b"http://www.ecma-international.org/standards/ecma-354/appl_session"
+START_SESSION = (
+    _HEAD + b'<StartApplicationSession xmlns="' + SESSION + b'"><applicationInfo>'
+    b"<applicationID>load</applicationID><applicationSpecificInfo>"
+    b'<userName xmlns="">%b</userName><password xmlns="">%b</password>'
+    b"</applicationSpecificInfo></applicationInfo><requestedProtocolVersions><protocolVersion>"
+    + ED3
+    + b"</protocolVersion></requestedProtocolVersions>"
+    b"<requestedSessionDuration>3600</requestedSessionDuration></StartApplicationSession>"
+)
 STATUS = _HEAD + b'<RequestSystemStatus xmlns="' + ED3 + b'"/>'
 
 

@@ -17,8 +17,10 @@ from simulators.load import machine
 ROOT = Path(__file__).parents[2]
 PATIENCE = 60.0
 POLL = 0.002
-# CPU seconds in a tenth of a second below which a server is at rest, and how long to wait for that.
+# A server is at rest that uses less than so many CPU seconds in a lull, which is longer than the gateway
+# keeps entries of its logs back; and for how long to wait for that.
 AT_REST = 0.002
+LULL = 0.25
 REST = 3.0
 # Taken before this process keeps to one of them.
 SERVERS, CLIENTS = machine.cores()
@@ -47,6 +49,7 @@ class Server:
 
     def __init__(self, name: str, command: Sequence[str], folder: Path, cwd: Path = ROOT) -> None:
         self.name = name
+        self._rested = 0.0
         self._log = folder / "log"
         self._process = started(command, self._log, cwd)
         try:
@@ -92,13 +95,13 @@ class Server:
     def settled_cpu(self) -> float:
         """The same, once it has nothing more to do: what it writes behind belongs to what was asked."""
         end = time.monotonic() + REST
+        # Nobody has asked anything since it was at rest: it still is.
         before = self.cpu()
-        while time.monotonic() < end:
-            time.sleep(0.1)
-            now = self.cpu()
-            if now - before < AT_REST:
-                return now
-            before = now
+        while before - self._rested > AT_REST and time.monotonic() < end:
+            self._rested = before
+            time.sleep(LULL)
+            before = self.cpu()
+        self._rested = before
         return before
 
     def memory(self) -> int:
@@ -117,15 +120,31 @@ class Server:
 
 
 @contextlib.contextmanager
-def gateway(folder: Path, config: str, *, checkout: Path = ROOT) -> Iterator[Server]:
-    """A gateway as a user runs it, from a ``checkout`` with its environment; ``config`` is TOML."""
+def gateway(
+    folder: Path, config: str, *, checkout: Path = ROOT, before: Sequence[Sequence[str]] = (), said: str = ""
+) -> Iterator[Server]:
+    """A gateway as a user runs it, from a ``checkout`` with its environment; ``config`` is TOML.
+
+    ``before``: commands of `ctigw` that come first, each of which is ``said`` something.
+    """
     folder.mkdir(parents=True)
     file = folder / "ctigw.toml"
     file.write_text(config, encoding="utf-8")
-    command = [
-        python_of(checkout),
-        *("-m", "ctigw", "run", "--config", str(file), "--data", str(folder / "var")),
-    ]
+    ctigw, where = (
+        (python_of(checkout), "-m", "ctigw"),
+        ("--config", str(file), "--data", str(folder / "var")),
+    )
+    for command in before:
+        subprocess.run(
+            [*ctigw, *command, *where],
+            cwd=checkout,
+            env=ENVIRONMENT,
+            input=said.encode(),
+            stdout=subprocess.DEVNULL,
+            check=True,
+            timeout=PATIENCE,
+        )
+    command = [*ctigw, "run", *where]
     with _ended(Server("gateway", command, folder, checkout)) as server:
         yield server
 

@@ -30,9 +30,10 @@ SCENARIOS = (
     ),
     Scenario("cycles-1x1", (Row("call cycles 1x1"),), cycles.cycles("call cycles 1x1", 1, 1)),
     Scenario(
-        "validated",
-        (Row("call cycles 8x16, requests validated"),),
-        cycles.cycles("call cycles 8x16, requests validated", 8, 16, 'validate = "reject"'),
+        "checked",
+        (Row("call cycles 8x16, with sessions, rights, schema"),),
+        cycles.cycles("call cycles 8x16, with sessions, rights, schema", 8, 16, checked=True),
+        quick=False,
     ),
     Scenario("monitor-start", (Row("MonitorStart", mark=Mark(0.45)),), cycles.monitor_start),
     Scenario(
