@@ -64,8 +64,8 @@ def main(  # noqa: PLR0917 - one for each option
         bench = Bench(
             folder=Path(folder),
             pairs=pairs or (3 if quick else 7),
-            seconds=seconds or (0.4 if quick else 1.2),
-            warm_up=0.2 if quick else 0.5,
+            seconds=seconds or (0.3 if quick else 1.0),
+            warm_up=0.15 if quick else 0.5,
             quick=quick,
             against=against.resolve() if against else None,
         )

@@ -12,6 +12,7 @@ from simulators.load.processes import Server, config
 
 FIRST = 20_000
 F1X = "F1x"
+CHECKED, MONITORS, REFUSED = ", every check", "MonitorStart", "a refused request"
 SHAPE = (8, 16)
 # A gateway that looks at everything: who asks, for which lines they may, and whether requests are valid.
 CHECKS = 'authentication = "session"\nvalidate = "reject"'
@@ -40,11 +41,17 @@ def in_pairs(lines: Sequence[str]) -> list[tuple[str, str]]:
     return list(zip(lines[::2], lines[1::2], strict=True))
 
 
-def cycles(name: str, connections: int, depth: int, *, checked: bool = False) -> Measure:
+def called(connections: int, depth: int) -> str:
+    """The name of the row of a shape."""
+    return f"call cycles {connections}x{depth}"
+
+
+def cycles(connections: int, depth: int, *, checked: bool = False) -> Measure:
     """Measures call cycles on so many connections, so many at once on each.
 
     ``checked``: clients log in, their rights over lines are looked at, requests are judged by the schema.
     """
+    name = called(connections, depth) + (CHECKED if checked else "")
 
     def measure(bench: Bench) -> Mapping[str, Measured]:
         lines = numbers(2 * connections * depth + 2)
@@ -79,14 +86,14 @@ def monitor_start(bench: Bench) -> Mapping[str, Measured]:
     """Monitors are started one after the other, on fresh connections in each run."""
     lines = numbers(WATCHED)
     bodies = [MONITOR_START % line.encode() for line in lines]
-    return {"MonitorStart": _requests(bench, lines, bodies, "requests", fresh=True)}
+    return {MONITORS: _requests(bench, lines, bodies, "requests", fresh=True)}
 
 
 def refused(bench: Bench) -> Mapping[str, Measured]:
     """MakeCall at a device that does not exist."""
     lines = numbers(2)
     body = MAKE_CALL % (b"#", lines[0].encode())
-    return {"a refused request": _requests(bench, lines, [body], "requests", refused=True)}
+    return {REFUSED: _requests(bench, lines, [body], "requests", refused=True)}
 
 
 def _requests(

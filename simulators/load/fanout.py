@@ -21,6 +21,9 @@ from simulators.load.messages import ANSWER_CALL, CALL_ID, CLEAR_CONNECTION, MAK
 from simulators.load.processes import PATIENCE, Server, config
 
 MONITORS = 1000
+# Of more connections than a few the client reads what gathers in so many seconds: woken for every message
+# it would be as busy as the server.  Of few there is so much on each that it must be read at once.
+FEW, LET_GATHER = 100, 0.001
 # Every event has one such end, and nothing else has.
 END = b"Event>"
 
@@ -66,7 +69,10 @@ class Counter:
         buffer, flag = self._buffer, socket.MSG_TRUNC
         takes = {fd: connection.recv_into for fd, connection in self._sockets.items()}
         left = expected
+        pause = LET_GATHER if len(takes) > FEW else 0.0
         while left > 0:
+            if pause:
+                time.sleep(pause)
             ready = self._poll.poll(PATIENCE)
             if not ready:
                 break
@@ -117,9 +123,14 @@ class Sender:
         return 0
 
 
-def fan_out(name: str, sessions: int, floor: str) -> Measure:
+def called(sessions: int) -> str:
+    """The name of the row."""
+    return f"fan-out to {MONITORS:,} monitors on {sessions:,} sessions"
+
+
+def fan_out(sessions: int, floor: str) -> Measure:
     """Measures the fan-out to `MONITORS` monitors on so many sessions against a kind of floor."""
-    each = MONITORS // sessions
+    each, name = MONITORS // sessions, called(sessions)
 
     def measure(bench: Bench) -> Mapping[str, Measured]:
         watched, calling, *others = numbers(4)

@@ -38,7 +38,7 @@ class Mark(NamedTuple):
     at_least: bool = True
 
     def __str__(self) -> str:
-        return f"{'>=' if self.at_least else '<='} {self.value:g}"
+        return f"{'>=' if self.at_least else '<='} {self.value:.4g}"
 
 
 @dataclass(frozen=True, slots=True)

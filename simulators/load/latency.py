@@ -18,7 +18,7 @@ from simulators.load.messages import Walker
 from simulators.load.processes import PATIENCE, Server, config
 
 RATE = 1000  # requests a second
-CONNECTIONS, DEPTH = 20, 16
+CONNECTIONS, DEPTH = 20, 8
 # Seconds by which the client itself may send late, at worst but for one in a hundred.
 LATE = 0.0001
 # Rounds at most, for each that is wanted: somebody else may use the machine, too.
@@ -120,7 +120,7 @@ def latency(bench: Bench) -> Mapping[str, Measured]:
     lines = numbers(2 * CONNECTIONS * DEPTH + 2)
     busy, spare = lines[:-2], lines[-2:]
     # A round is at least a cycle of each slot.
-    seconds = 1.0 if bench.quick else 2.0
+    seconds = 0.5 if bench.quick else 2.0
     with (
         bench.gateways(config(lines)) as servers,
         bench.parsed_floor(servers[0], spare) as floor,

@@ -21,6 +21,8 @@ POLL = 0.002
 # keeps entries of its logs back; and for how long to wait for that.
 AT_REST = 0.002
 LULL = 0.25
+# Floors keep nothing back.
+SHORT_LULL = 0.05
 REST = 3.0
 # Taken before this process keeps to one of them.
 SERVERS, CLIENTS = machine.cores()
@@ -44,11 +46,14 @@ def started(command: Sequence[str], log: Path, cwd: Path = ROOT) -> subprocess.P
 class Server:
     """A process that logs JSON, one line each, and says ``listening`` with its port when it does.
 
-    ``name`` is what the report calls it.
+    ``name`` is what the report calls it; after ``lull`` seconds without work there is none.
     """
 
-    def __init__(self, name: str, command: Sequence[str], folder: Path, cwd: Path = ROOT) -> None:
+    def __init__(
+        self, name: str, command: Sequence[str], folder: Path, cwd: Path = ROOT, *, lull: float = LULL
+    ) -> None:
         self.name = name
+        self._lull = lull
         self._rested = 0.0
         self._log = folder / "log"
         self._process = started(command, self._log, cwd)
@@ -99,7 +104,7 @@ class Server:
         before = self.cpu()
         while before - self._rested > AT_REST and time.monotonic() < end:
             self._rested = before
-            time.sleep(LULL)
+            time.sleep(self._lull)
             before = self.cpu()
         self._rested = before
         return before
@@ -154,7 +159,7 @@ def floor(folder: Path, kind: str, *arguments: str) -> Iterator[Server]:
     """One of the servers of `floor.py`."""
     folder.mkdir(parents=True)
     command = [sys.executable, "-m", "simulators.load.floor", kind, *arguments]
-    with _ended(Server(kind, command, folder)) as server:
+    with _ended(Server(kind, command, folder, lull=SHORT_LULL)) as server:
         yield server
 
 

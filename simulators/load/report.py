@@ -7,7 +7,7 @@ from typing import Any
 
 from simulators.load.judging import Measured, Row, figure, interval, verdict
 
-WIDTHS = (44, 10, 20, 10, 9)
+WIDTHS = (48, 10, 20, 12, 10)
 HEADS = ("", "median", "interval", "mark", "verdict")
 
 

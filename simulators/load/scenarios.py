@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from simulators.load import crowd, cycles, fanout, latency, sessions, slow, startup
-from simulators.load.cycles import Measure
+from simulators.load.cycles import CHECKED, Measure
 from simulators.load.judging import Mark, Row
 
 
@@ -16,66 +16,82 @@ class Scenario:
     name: str
     rows: tuple[Row, ...]
     measure: Measure
-    quick: bool = True
+    quick: bool = False
+
+
+def at_least(value: float) -> Mark:
+    """The mark of what should be large."""
+    return Mark(value)
+
+
+def at_most(value: float) -> Mark:
+    """The mark of what should be small."""
+    return Mark(value, at_least=False)
 
 
 SCENARIOS = (
     Scenario(
-        "cycles-8x16", (Row("call cycles 8x16", mark=Mark(0.40)),), cycles.cycles("call cycles 8x16", 8, 16)
+        "cycles-8x16",
+        (Row(cycles.called(8, 16), mark=at_least(0.40)),),
+        cycles.cycles(8, 16),
+        quick=True,
     ),
     Scenario(
         "cycles-500x1",
-        (Row("call cycles 500x1", mark=Mark(0.55)),),
-        cycles.cycles("call cycles 500x1", 500, 1),
+        (Row(cycles.called(500, 1), mark=at_least(0.55)),),
+        cycles.cycles(500, 1),
+        quick=True,
     ),
-    Scenario("cycles-1x1", (Row("call cycles 1x1"),), cycles.cycles("call cycles 1x1", 1, 1)),
+    Scenario("cycles-1x1", (Row(cycles.called(1, 1)),), cycles.cycles(1, 1)),
+    Scenario("checked", (Row(cycles.called(8, 16) + CHECKED),), cycles.cycles(8, 16, checked=True)),
     Scenario(
-        "checked",
-        (Row("call cycles 8x16, with sessions, rights, schema"),),
-        cycles.cycles("call cycles 8x16, with sessions, rights, schema", 8, 16, checked=True),
-        quick=False,
+        "monitor-start",
+        (Row(cycles.MONITORS, mark=at_least(0.45)),),
+        cycles.monitor_start,
+        quick=True,
     ),
-    Scenario("monitor-start", (Row("MonitorStart", mark=Mark(0.45)),), cycles.monitor_start),
+    Scenario("refused", (Row(cycles.REFUSED),), cycles.refused),
     Scenario(
         "fan-out-10",
-        (Row("fan-out to 1,000 monitors on 10 sessions", mark=Mark(0.6)),),
-        fanout.fan_out("fan-out to 1,000 monitors on 10 sessions", 10, "writes"),
+        (Row(fanout.called(10), mark=at_least(0.6)),),
+        fanout.fan_out(10, "writes"),
+        quick=True,
     ),
     Scenario(
         "fan-out-1000",
-        (Row("fan-out to 1,000 sessions", mark=Mark(0.6)),),
-        fanout.fan_out("fan-out to 1,000 sessions", 1000, "sends"),
+        (Row(fanout.called(1000), mark=at_least(0.6)),),
+        fanout.fan_out(1000, "sends"),
+        quick=True,
     ),
     Scenario(
         "latency",
         (
-            Row(latency.P50, mark=Mark(1.5, at_least=False)),
-            Row(latency.P99, mark=Mark(2, at_least=False)),
-            Row(latency.PAUSE, "ms", mark=Mark(5, at_least=False)),
+            Row(latency.P50, mark=at_most(1.5)),
+            Row(latency.P99, mark=at_most(2)),
+            Row(latency.PAUSE, "ms", at_most(5)),
         ),
         latency.latency,
+        quick=True,
     ),
-    Scenario("start-up", (Row(startup.NAME, mark=Mark(3, at_least=False)),), startup.startup),
-    Scenario("idle", (Row(sessions.IDLE, "B", mark=Mark(2500, at_least=False)),), sessions.idle),
+    Scenario("start-up", (Row(startup.NAME, mark=at_most(3)),), startup.startup, quick=True),
+    Scenario("idle", (Row(sessions.IDLE, "B", at_most(2500)),), sessions.idle),
     Scenario(
         "crowd",
         (
-            Row(crowd.LINE, "B", mark=Mark(1000, at_least=False)),
-            Row(crowd.CALL, "B", mark=Mark(2000, at_least=False)),
-            Row(crowd.IDLE_LINES, mark=Mark(0.9)),
-            Row(crowd.SET_UP, mark=Mark(1.2, at_least=False)),
+            Row(crowd.LINE, "B", at_most(1000)),
+            Row(crowd.CALL, "B", at_most(2000)),
+            Row(crowd.IDLE_LINES, mark=at_least(0.9)),
+            Row(crowd.SET_UP, mark=at_most(1.2)),
         ),
         crowd.crowd,
     ),
-    Scenario("drop", (Row(sessions.DROP, "ms", mark=Mark(5, at_least=False)),), sessions.drop),
+    Scenario("drop", (Row(sessions.DROP, "ms", at_most(5)),), sessions.drop),
     Scenario(
         "slow-client",
         (
-            *(Row(name, mark=Mark(slow.NOTICEABLE, at_least=False)) for name in slow.STATISTICS),
-            Row(slow.MEMORY, "MiB", mark=Mark(slow.BOUND, at_least=False)),
+            *(Row(name, mark=at_most(slow.NOTICEABLE)) for name in slow.STATISTICS),
+            Row(slow.MEMORY, "MiB", at_most(slow.BOUND)),
         ),
         slow.slow,
-        quick=False,
     ),
-    Scenario("refused", (Row("a refused request"),), cycles.refused),
 )
