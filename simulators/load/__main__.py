@@ -90,6 +90,7 @@ def _facts(bench: Bench, one_core: bool) -> dict[str, Any]:
     return {
         "form": "reduced: shorter and fewer runs, so the intervals are wide" if bench.quick else "full",
         "runs": f"{bench.pairs} rounds of {bench.seconds:g} s on each side, by turns",
+        "machine": machine.model(Path("/proc/cpuinfo").read_text(encoding="utf-8")),
         "python": platform.python_version(),
         "cores": "servers and clients share one: all figures suffer"
         if one_core

@@ -71,8 +71,9 @@ class OpenLoop:
                     self._turn(turn % slots, due, answered)
                     turn += 1
                     continue
-                # No sleep: whoever sleeps wakes late.
-                for fd, _ in poll.poll(0):
+                # No sleep: whoever sleeps wakes late.  One connection, then the time again: behind a stall of
+                # the server there are many to read.
+                for fd, _ in poll.poll(0, 1):
                     number = numbers_by_fd[fd]
                     for answer in walkers[fd].feed(self._sockets[number].recv(READ)):
                         self._answer(number * self._depth + int(answer[:4]) - 1, answer, answered)

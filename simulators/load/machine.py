@@ -42,6 +42,15 @@ def memory(pid: int) -> int:
     return pss_of_rollup(Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii"))
 
 
+def model(cpuinfo: str) -> str:
+    """What kind of processor it is, by the text of /proc/cpuinfo; "" where that does not tell."""
+    for line in cpuinfo.splitlines():
+        name, _, rest = line.partition(":")
+        if name.strip() == "model name":
+            return rest.strip()
+    return ""
+
+
 def cores() -> tuple[set[int], set[int]]:
     """The core of the servers and that of the clients; the same where there is only one."""
     first, *others = sorted(os.sched_getaffinity(0))

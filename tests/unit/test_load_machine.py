@@ -42,6 +42,13 @@ def test_memory_is_the_proportional_share() -> None:
     assert machine.memory(os.getpid()) > 1 << 20
 
 
+def test_the_kind_of_processor_is_named() -> None:
+    assert (
+        machine.model("processor\t: 0\nmodel name\t: Some CPU @ 2.1GHz\nflags : a\n") == "Some CPU @ 2.1GHz"
+    )
+    assert machine.model("processor\t: 0\n") == ""
+
+
 def test_the_bound_of_open_files_is_not_lowered() -> None:
     before = machine.descriptors(0)
     assert machine.descriptors(1) == before
