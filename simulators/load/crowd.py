@@ -18,7 +18,7 @@ LINE, CALL = "monitored line", "two-party call"
 IDLE_LINES, SET_UP = "cycles beside many monitored lines, to few", "set-up beside many live calls, to few"
 SHAPE = (8, 16)
 # Slots that set calls up in one go, on connections of their own.
-SETTING_UP = (8, 512)
+SETTING_UP = (8, 256)
 # Seconds after which nobody outside is rung any more.
 OUTSIDE_ANSWERS = 2.5
 # Calls beside which the others are set up.

@@ -121,7 +121,7 @@ def latency(bench: Bench) -> Mapping[str, Measured]:
     lines = numbers(2 * CONNECTIONS * DEPTH + 2)
     busy, spare = lines[:-2], lines[-2:]
     # A round is at least a cycle of each slot.
-    seconds = 0.5 if bench.quick else 2.0
+    seconds = 0.5 if bench.quick else 1.5
     with (
         bench.gateways(config(lines)) as servers,
         bench.parsed_floor(servers[0], spare) as floor,
