@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup run test bench lint lock
+.PHONY: setup run test bench bench-quick lint lock
 setup: .venv/.ready
 run: setup
 	@$(BIN)/ctigw demo
@@ -10,8 +10,9 @@ test: setup
 	@tests/system-packages
 	@$(BIN)/python -m pytest
 bench: setup
-	$(BIN)/python -m benchmarks.slow_client
-	$(BIN)/python -m benchmarks.memory
+	$(BIN)/python -m simulators.load --json var/bench.json
+bench-quick: setup
+	$(BIN)/python -m simulators.load --quick
 lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
