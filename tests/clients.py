@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from ctigw.csta.frame import FrameReader
+from ctigw.csta.frame import FrameReader, event_frames
 from ctigw.csta.types import csta
 
 
@@ -23,12 +23,12 @@ class Remembering:
     def judge(self, body: bytes) -> None:
         """Whether it is valid is seen to where all messages are (tests/conftest.py)."""
 
-    def send_event(self, frame: bytes) -> None:
-        (read,) = FrameReader().feed(frame)
-        assert read.invoke_id == 9999
-        self.judge(read.body)
-        document = csta.decode(read.body)
-        self._on_event(document.message, document.namespace)
+    def send_event(self, start: bytes, cross_ref_ids: Sequence[bytes], tail: bytes) -> None:
+        for read in FrameReader().feed(event_frames(start, cross_ref_ids, tail)):
+            assert read.invoke_id == 9999
+            self.judge(read.body)
+            document = csta.decode(read.body)
+            self._on_event(document.message, document.namespace)
 
     def ask(self, message: object, namespace: str) -> None:
         self._on_ask(message, namespace)

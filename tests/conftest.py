@@ -15,7 +15,7 @@ from twisted.internet import reactor
 from twisted.logger import globalLogPublisher
 
 from ctigw.csta.association import Association
-from ctigw.csta.frame import PREFIX
+from ctigw.csta.frame import FrameReader
 from ctigw.csta.validation import validator
 from ctigw.store.database import Database, url_in
 from tests import postgresql
@@ -40,9 +40,10 @@ def only_valid_messages(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         send(self, invoke_id, body)
         judged(body)
 
-    def judged_event(self: Association, frame: bytes) -> None:
-        event(self, frame)
-        judged(frame[PREFIX:])
+    def judged_event(self: Association, frames: bytes) -> None:
+        event(self, frames)
+        for frame in FrameReader().feed(frames):
+            judged(frame.body)
 
     monkeypatch.setattr(Association, "_send", judged_send)
     monkeypatch.setattr(Association, "event", judged_event)

@@ -151,13 +151,13 @@ class Association:
             refusal = error_code(Reason.RESOURCE_LIMIT_EXCEEDED)
             self._send(invoke_id, csta.encode(refusal, namespace))
 
-    def event(self, frame: bytes) -> None:
-        """Tell the peer what happened: a frame of `event_frame`."""
-        self._outgoing.append(frame)
-        self.waiting += len(frame)
+    def event(self, frames: bytes) -> None:
+        """Tell the peer what happened: what `event_frames` gives."""
+        self._outgoing.append(frames)
+        self.waiting += len(frames)
 
     def outgoing(self, most: int | None = None) -> list[bytes]:
-        """The frames to send now, whole and in order; they are the caller's from here on.
+        """What to send now: whole frames, in order; they are the caller's from here on.
 
         ``most``: as many as have so many bytes together, and one more.  `waiting` says how many bytes there
         are in all.

@@ -9,7 +9,7 @@ The invoke id pairs a response with its request; events always carry ``9999``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 
@@ -55,12 +55,20 @@ def prefix(invoke_id: int, length: int, limit: int = MAX_SENT) -> bytes:
     return length.to_bytes(4, "big") + _DIGITS[invoke_id]
 
 
-def event_frame(start: bytes, cross_ref_id: bytes, tail: bytes) -> bytes:
-    """The frame of an event, `parted`, for the monitor ``cross_ref_id``.  Raises `FrameTooLongError`."""
-    length = PREFIX - len(_EVENT) + len(start) + len(cross_ref_id) + len(tail)
+def event_frames(start: bytes, cross_ref_ids: Sequence[bytes], tail: bytes) -> bytes:
+    """The frames of an event, `parted`, for monitors whose references are equally long, one after the other.
+
+    Raises `FrameTooLongError`.
+    """
+    first = cross_ref_ids[0]
+    length = PREFIX - len(_EVENT) + len(start) + len(first) + len(tail)
     if length > MAX_SENT:
         raise FrameTooLongError(f"frame of {length} bytes exceeds {MAX_SENT}")
-    return length.to_bytes(4, "big") + start + cross_ref_id + tail
+    if len(cross_ref_ids) == 1:
+        return length.to_bytes(4, "big") + start + first + tail
+    # Between two references there is always the same: a hundred frames are one join.
+    start = length.to_bytes(4, "big") + start
+    return start + (tail + start).join(cross_ref_ids) + tail
 
 
 def parted(event: bytes) -> tuple[bytes, bytes]:

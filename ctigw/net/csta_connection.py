@@ -9,7 +9,7 @@ that it causes.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import structlog
@@ -22,7 +22,7 @@ from zope.interface import implementer
 from ctigw.config import Listener
 from ctigw.csta.association import SERVER_IDS, Association, Event, Incoming, Request, Unreadable
 from ctigw.csta.device_id import as_dialled
-from ctigw.csta.frame import FrameError
+from ctigw.csta.frame import FrameError, event_frames
 from ctigw.csta.system import SystemStatus, SystemStatusValue
 from ctigw.csta.types import ED3, answer_namespace, error_code
 from ctigw.errors import Reason
@@ -282,18 +282,23 @@ class CstaConnection(Protocol):
 
     # services.session.Client
 
-    def send_event(self, frame: bytes) -> None:
-        if self._full is None and self._ending is None and not self._lost:
-            association = self._association
-            association.event(frame)
-            if not self._flushing:
-                self._flushing = True
-                self._serving.turn.add(self)
-            if association.waiting > self._serving.limits.send_queue:
-                self._is_full()
-        elif not self._is_over:
-            self._dropped += 1
-            self._serving.counters["events dropped"] += 1
+    def send_event(self, start: bytes, cross_ref_ids: Sequence[bytes], tail: bytes) -> None:
+        if self._full is not None or self._ending is not None or self._lost:
+            if not self._is_over:
+                self._dropped += len(cross_ref_ids)
+                self._serving.counters["events dropped"] += len(cross_ref_ids)
+            return
+        association = self._association
+        if self._listener.one_frame_per_segment:
+            for cross_ref_id in cross_ref_ids:
+                association.event(event_frames(start, (cross_ref_id,), tail))
+        else:
+            association.event(event_frames(start, cross_ref_ids, tail))
+        if not self._flushing:
+            self._flushing = True
+            self._serving.turn.add(self)
+        if association.waiting > self._serving.limits.send_queue:
+            self._is_full()
 
     def ask(self, message: object, namespace: str) -> None:
         """Send a request of the gateway's own; that it is answered is all there is to know."""

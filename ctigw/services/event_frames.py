@@ -2,7 +2,7 @@
 
 What monitors are told of an event differs in the cross reference alone, as long as they want the same
 namespace and form of device ids, and their devices are in the same state.  So a `Telling` gives what comes
-before and behind it in a frame, and `csta.frame.event_frame` puts it in.
+before and behind it in a frame, and `csta.frame.event_frames` puts it in.
 
 Most events (`switch.events.Event`) are not even encoded.  Two of the same kind and cause, with the same
 things known of them, differ in numbers only: the first is encoded, with marks in the place of its numbers,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from itertools import groupby
+from typing import NamedTuple, Protocol
 
 from ctigw.csta.device_id import as_dialled
 from ctigw.values import Enum, value
@@ -58,8 +59,8 @@ class ApplicationSession:
 class Client(Protocol):
     """Whoever is at the other end of a session's connection."""
 
-    def send_event(self, frame: bytes) -> None:
-        """Tell it what has happened: a frame of `csta.frame.event_frame`."""
+    def send_event(self, start: bytes, cross_ref_ids: Sequence[bytes], tail: bytes) -> None:
+        """Tell it what has happened: the frames that `csta.frame.event_frames` makes of that."""
 
     def ask(self, message: object, namespace: str) -> None:
         """Send it a request of the gateway's own, whose answer nobody waits for."""
@@ -103,6 +104,64 @@ class Monitor:
     watching: Watching
     namespace: str
     suppressed: frozenset[enum.Flag]
+
+
+class Audience:
+    """Those who watch one device or call, in the order in which they came.
+
+    What is told them is the same, but for the reference, for all of a session that are alike: so they are put
+    together once, and not with each event.
+    """
+
+    __slots__ = ("_parties", "monitors")
+
+    def __init__(self, monitors: tuple[Monitor, ...]) -> None:
+        self.monitors = monitors
+        self._parties: tuple[Party, ...] | None = None
+
+    @property
+    def parties(self) -> tuple[Party, ...]:
+        """The monitors that are told things together."""
+        if self._parties is not None:
+            return self._parties
+        if len(self.monitors) == 1:  # as at nearly every line: what takes longest to make would be the memory
+            (it,) = self.monitors
+            return (Party(it.watching, it.namespace, it.suppressed, (it.cross_ref_id.encode(),)),)
+        self._parties = tuple(_parties(self.monitors))
+        return self._parties
+
+    def changed(self) -> None:
+        """One of them wants other events than before."""
+        self._parties = None
+
+
+class Party(NamedTuple):
+    """Monitors of one session that are told the same events in the same words, with equally long
+    references."""
+
+    watching: Watching
+    namespace: str
+    suppressed: frozenset[enum.Flag]
+    cross_ref_ids: tuple[bytes, ...]
+
+
+# Monitors of a session that are told an event in one go: what a client is not sent yet is bounded in bytes,
+# and this is what may come on top.
+TOGETHER = 64
+
+
+def _parties(monitors: tuple[Monitor, ...]) -> Iterator[Party]:
+    def alike(monitor: Monitor) -> tuple[int, str, frozenset[enum.Flag], int]:
+        length = len(monitor.cross_ref_id)
+        return id(monitor.watching), monitor.namespace, monitor.suppressed, length
+
+    for _, group in groupby(monitors, alike):
+        members = tuple(group)
+        first = members[0]
+        references = tuple(member.cross_ref_id.encode() for member in members)
+        for begin in range(0, len(references), TOGETHER):
+            some = references[begin : begin + TOGETHER]
+            yield Party(first.watching, first.namespace, first.suppressed, some)
 
 
 @dataclass(slots=True, eq=False)
