@@ -262,7 +262,7 @@ def app_remove(name: str, file: Path | None, data: Path) -> None:
 @limit_option
 @_stored
 def calls(device: str | None, since: float | None, limit: int, file: Path | None, data: Path) -> None:
-    """Show the call log, newest first: a row for each party of a call."""
+    """Show the call log, what ended last first: a row for each party of a call."""
     from ctigw.store import call_log
 
     found = _in_directory(

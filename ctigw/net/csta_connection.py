@@ -415,7 +415,7 @@ class CstaConnection(Protocol):
     def _write(self, frames: list[bytes]) -> None:
         data = frames[0] if len(frames) == 1 else b"".join(frames)
         if self._at_once:
-            send(self._transport, data)
+            send(self.transport, data)
         else:
             self._transport.write(data)
 

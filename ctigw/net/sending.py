@@ -71,8 +71,9 @@ def send(transport: Any, data: bytes) -> None:
     ):
         transport.write(data)
         return
-    sent = transport.writeSomeData(data)
-    if not isinstance(sent, int):  # the connection is lost, which the transport will notice by itself
-        transport.write(data)
-    elif sent < len(data):
+    try:
+        sent = transport.socket.send(data)
+    except OSError:  # it is full, or the connection is lost: the transport finds out what by itself
+        sent = 0
+    if sent < len(data):
         transport.write(data[sent:])

@@ -147,7 +147,9 @@ class Monitors:
         cross_ref_id = str(next(self._ids))
         suppressed = _suppressed(session, wanted)
         told_in = answer_namespace(namespace)
-        monitor = Monitor(cross_ref_id, watched, number, session, watching, told_in, suppressed)
+        monitor = Monitor(
+            watching, told_in, suppressed, (cross_ref_id.encode(),), cross_ref_id, watched, number, session
+        )
         self._keep(monitor, (*here, monitor))
         watching.monitors[cross_ref_id] = monitor
         self._count += 1
@@ -242,16 +244,17 @@ class Monitors:
             return
         flag = telling.flag
         namespace, show, start, tail = None, None, b"", b""
-        for watching, told_in, suppressed, cross_ref_ids in audience.parties:
-            if watching.over or flag in suppressed:
+        for party in audience.parties:
+            watching = party.watching
+            if watching.over or flag in party.suppressed:
                 continue
-            if watching.show is not show or told_in != namespace:
-                namespace, show = told_in, watching.show
-                start, tail = telling.parts(local, told_in, show)
+            if watching.show is not show or party.namespace != namespace:
+                namespace, show = party.namespace, watching.show
+                start, tail = telling.parts(local, namespace, show)
             try:
-                watching.client.send_event(start, cross_ref_ids, tail)
+                watching.client.send_event(start, party.cross_ref_ids, tail)
             except FrameTooLongError:
-                self._counters["events too long"] += len(cross_ref_ids)
+                self._counters["events too long"] += len(party.cross_ref_ids)
 
     def _follow(self, old: str, call: str) -> None:
         """Monitors of a call that was joined with another watch what has become of it."""
@@ -279,7 +282,7 @@ class Monitors:
                 continue
             if CallControlEvents.CALL_CLEARED not in monitor.suppressed:
                 start, tail = parted(csta.encode(call_cleared(event, ""), monitor.namespace))
-                monitor.watching.client.send_event(start, (monitor.cross_ref_id.encode(),), tail)
+                monitor.watching.client.send_event(start, monitor.cross_ref_ids, tail)
             self._end(monitor)
 
     def _end(self, monitor: Monitor) -> None:

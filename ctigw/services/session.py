@@ -6,7 +6,7 @@ import enum
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from ctigw.csta.device_id import as_dialled
 from ctigw.values import Enum, value
@@ -90,54 +90,9 @@ class Watched(Enum):
 
 
 @dataclass(slots=True, eq=False)
-class Monitor:
-    """One MonitorStart that was granted; events go out in ``namespace``, the one it was asked in.
-
-    ``number`` is that of the device, or the id of the call, which changes when calls are joined.
-    ``suppressed``: the events that it does not report.
-    """
-
-    cross_ref_id: str
-    watched: Watched
-    number: str
-    session: Session
-    watching: Watching
-    namespace: str
-    suppressed: frozenset[enum.Flag]
-
-
-class Audience:
-    """Those who watch one device or call, in the order in which they came.
-
-    What is told them is the same, but for the reference, for all of a session that are alike: so they are put
-    together once, and not with each event.
-    """
-
-    __slots__ = ("_parties", "monitors")
-
-    def __init__(self, monitors: tuple[Monitor, ...]) -> None:
-        self.monitors = monitors
-        self._parties: tuple[Party, ...] | None = None
-
-    @property
-    def parties(self) -> tuple[Party, ...]:
-        """The monitors that are told things together."""
-        if self._parties is not None:
-            return self._parties
-        if len(self.monitors) == 1:  # as at nearly every line: what takes longest to make would be the memory
-            (it,) = self.monitors
-            return (Party(it.watching, it.namespace, it.suppressed, (it.cross_ref_id.encode(),)),)
-        self._parties = tuple(_parties(self.monitors))
-        return self._parties
-
-    def changed(self) -> None:
-        """One of them wants other events than before."""
-        self._parties = None
-
-
-class Party(NamedTuple):
-    """Monitors of one session that are told the same events in the same words, with equally long
-    references."""
+class Party:
+    """Monitors that are told the same events in the same words: those of one session, ``watching``, in one
+    ``namespace``, with the same events ``suppressed``, and with references of one length."""
 
     watching: Watching
     namespace: str
@@ -145,23 +100,59 @@ class Party(NamedTuple):
     cross_ref_ids: tuple[bytes, ...]
 
 
+@dataclass(slots=True, eq=False)
+class Monitor(Party):
+    """One MonitorStart that was granted; by itself, it is a party of one.
+
+    ``namespace``: the one it was asked in.  ``number`` is that of the device, or the id of the call, which
+    changes when calls are joined.
+    """
+
+    cross_ref_id: str
+    watched: Watched
+    number: str
+    session: Session
+
+
 # Monitors of a session that are told an event in one go: what a client is not sent yet is bounded in bytes,
 # and this is what may come on top.
 TOGETHER = 64
 
 
-def _parties(monitors: tuple[Monitor, ...]) -> Iterator[Party]:
+class Audience:
+    """Those who watch one device or call, in the order in which they came."""
+
+    __slots__ = ("_parties", "monitors")
+
+    def __init__(self, monitors: tuple[Monitor, ...]) -> None:
+        self.monitors = monitors
+        # One is told by itself, as at nearly every line; others are put together when there is something to
+        # tell, and not with each event.
+        self._parties: tuple[Party, ...] | None = monitors if len(monitors) == 1 else None
+
+    @property
+    def parties(self) -> tuple[Party, ...]:
+        """Those who are told things together."""
+        if self._parties is None:
+            self._parties = tuple(_put_together(self.monitors))
+        return self._parties
+
+    def changed(self) -> None:
+        """One of them wants other events than before."""
+        self._parties = self.monitors if len(self.monitors) == 1 else None
+
+
+def _put_together(monitors: tuple[Monitor, ...]) -> Iterator[Party]:
     def alike(monitor: Monitor) -> tuple[int, str, frozenset[enum.Flag], int]:
         length = len(monitor.cross_ref_id)
         return id(monitor.watching), monitor.namespace, monitor.suppressed, length
 
     for _, group in groupby(monitors, alike):
         members = tuple(group)
-        first = members[0]
-        references = tuple(member.cross_ref_id.encode() for member in members)
+        it = members[0]
+        references = tuple(reference for member in members for reference in member.cross_ref_ids)
         for begin in range(0, len(references), TOGETHER):
-            some = references[begin : begin + TOGETHER]
-            yield Party(first.watching, first.namespace, first.suppressed, some)
+            yield Party(it.watching, it.namespace, it.suppressed, references[begin : begin + TOGETHER])
 
 
 @dataclass(slots=True, eq=False)

@@ -40,20 +40,18 @@ def entries(
     since: float | None = None,
     limit: int = 100,
 ) -> list[Audited]:
-    """The newest ``limit`` entries, newest first; by ``who``, on behalf of ``device``, or ``since`` only."""
-    query = select(AuditRow).order_by(AuditRow.at.desc(), AuditRow.id.desc()).limit(limit)
+    """The last ``limit`` entries, newest first; by ``who``, on behalf of ``device``, or ``since`` only."""
+    query = select(AuditRow).order_by(AuditRow.id.desc()).limit(limit)
     if who is not None:
         query = query.where(AuditRow.who == who)
     if device is not None:
         query = query.where(AuditRow.on_behalf_of == device)
     if since is not None:
         query = query.where(AuditRow.at >= since)
-    return [
-        Audited(found.at, found.who, found.request, found.outcome, found.on_behalf_of, found.target)
-        for found in session.scalars(query)
-    ]
+    found = sorted(session.scalars(query), key=lambda row: row.at, reverse=True)  # refusals are written apart
+    return [Audited(row.at, row.who, row.request, row.outcome, row.on_behalf_of, row.target) for row in found]
 
 
 def forget(session: Session, before: float, most: int) -> int:
-    """Remove ``most`` of what was asked ``before`` that time, the oldest; how many there were."""
+    """Remove ``most`` at most of what was asked ``before`` that time, the oldest; how many there were."""
     return remove_oldest(session, AuditRow, AuditRow.at, before, most)

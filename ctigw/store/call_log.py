@@ -36,8 +36,8 @@ def record(session: Session, entries: Sequence[LoggedCall]) -> None:
 def calls(
     session: Session, *, device: str | None = None, since: float | None = None, limit: int = 100
 ) -> list[LoggedCall]:
-    """The newest ``limit`` entries, newest first; of ``device`` only, or started ``since`` only."""
-    query = select(CallRow).order_by(CallRow.started.desc(), CallRow.id.desc()).limit(limit)
+    """The last ``limit`` entries, the last first; of ``device`` only, or started ``since`` only."""
+    query = select(CallRow).order_by(CallRow.id.desc()).limit(limit)
     if device is not None:
         query = query.where(CallRow.device == device)
     if since is not None:
@@ -58,5 +58,5 @@ def calls(
 
 
 def forget(session: Session, before: float, most: int) -> int:
-    """Remove ``most`` of what started ``before`` that time, the oldest; how many there were."""
+    """Remove ``most`` at most of what started ``before`` that time, the oldest; how many there were."""
     return remove_oldest(session, CallRow, CallRow.started, before, most)
