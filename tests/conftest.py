@@ -4,7 +4,7 @@ that an association sends is valid, by our schemas and by the reference ones whe
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from twisted.internet import reactor
 from twisted.logger import globalLogPublisher
 
 from ctigw.csta.association import Association
-from ctigw.csta.frame import FrameReader
+from ctigw.csta.frame import FrameReader, event_frames
 from ctigw.csta.validation import validator
 from ctigw.store.database import Database, url_in
 from tests import postgresql
@@ -40,9 +40,9 @@ def only_valid_messages(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         send(self, invoke_id, body)
         judged(body)
 
-    def judged_event(self: Association, frames: bytes) -> None:
-        event(self, frames)
-        for frame in FrameReader().feed(frames):
+    def judged_event(self: Association, start: bytes, cross_ref_ids: Sequence[bytes], tail: bytes) -> None:
+        event(self, start, cross_ref_ids, tail)
+        for frame in FrameReader().feed(event_frames(start, cross_ref_ids, tail)):
             judged(frame.body)
 
     monkeypatch.setattr(Association, "_send", judged_send)

@@ -8,13 +8,13 @@ pairs answers with them; it says of everything that arrives what it is.  What is
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from typing import Any
 
 from msgspec import Struct
 
-from ctigw.csta.frame import MAX_RECEIVED, Frame, FrameReader, FrameTooLongError, prefix
+from ctigw.csta.frame import MAX_RECEIVED, Frame, FrameReader, FrameTooLongError, event_frames, prefix
 from ctigw.csta.types import answer_namespace, csta, error_code
 from ctigw.errors import Reason
 from ctigw.xml import UnknownMessageError, XmlError
@@ -151,8 +151,9 @@ class Association:
             refusal = error_code(Reason.RESOURCE_LIMIT_EXCEEDED)
             self._send(invoke_id, csta.encode(refusal, namespace))
 
-    def event(self, frames: bytes) -> None:
-        """Tell the peer what happened: what `event_frames` gives."""
+    def event(self, start: bytes, cross_ref_ids: Sequence[bytes], tail: bytes) -> None:
+        """Tell the peer what happened: see `event_frames`."""
+        frames = event_frames(start, cross_ref_ids, tail)
         self._outgoing.append(frames)
         self.waiting += len(frames)
 

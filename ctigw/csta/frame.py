@@ -22,6 +22,8 @@ SHOWN = 16
 # Every invoke id as it is written.
 _DIGITS = tuple(b"%04d" % invoke_id for invoke_id in range(EVENT_INVOKE_ID + 1))
 _EVENT = _DIGITS[EVENT_INVOKE_ID]
+# What comes before the invoke id.
+_LENGTH = PREFIX - len(_EVENT)
 _OPENING = b"<monitorCrossRefID>"
 _CLOSING = b"</monitorCrossRefID>"
 _EMPTY = _OPENING + _CLOSING
@@ -61,11 +63,12 @@ def event_frames(start: bytes, cross_ref_ids: Sequence[bytes], tail: bytes) -> b
     Raises `FrameTooLongError`.
     """
     first = cross_ref_ids[0]
-    length = PREFIX - len(_EVENT) + len(start) + len(first) + len(tail)
+    frame = start + first + tail
+    length = len(frame) + _LENGTH
     if length > MAX_SENT:
         raise FrameTooLongError(f"frame of {length} bytes exceeds {MAX_SENT}")
     if len(cross_ref_ids) == 1:
-        return length.to_bytes(4, "big") + start + first + tail
+        return length.to_bytes(4, "big") + frame
     # Between two references there is always the same: a hundred frames are one join.
     start = length.to_bytes(4, "big") + start
     return start + (tail + start).join(cross_ref_ids) + tail

@@ -46,18 +46,17 @@ def _rest(work: Coroutine[Any, Any, Any], waiting: Any) -> Generator[Any, Any, A
             return done.value
 
 
-def within(
-    clock: IReactorTime, seconds: float
-) -> Callable[[Coroutine[Any, Any, Any]], Coroutine[Any, Any, Any]]:
+def within(clock: IReactorTime, seconds: float) -> Callable[[Coroutine[Any, Any, Any]], tuple[bool, Any]]:
     """A bound on commands: after ``seconds`` the one who waits is told resourceBusy.
 
-    The command itself goes on: what it achieves late shows as events.
+    The command itself goes on: what it achieves late shows as events.  Gives True and the result of a command
+    that is done at once, and otherwise False and what gives the result to who awaits it.
     """
 
-    async def bounded(command: Coroutine[Any, Any, Any]) -> Any:
+    def bounded(command: Coroutine[Any, Any, Any]) -> tuple[bool, Any]:
         work = begun(command)
         if type(work) is not Deferred:  # isinstance would take 1 µs to say no
-            return work
+            return True, work
         answer: Deferred[Any] = Deferred()
         timer = clock.callLater(seconds, answer.errback, Refused(Reason.RESOURCE_BUSY))
 
@@ -69,7 +68,7 @@ def within(
                 log.warning("command failed late", why=result.getErrorMessage())
 
         work.addBoth(done)
-        return await answer
+        return False, answer
 
     return bounded
 

@@ -22,7 +22,7 @@ from zope.interface import implementer
 from ctigw.config import Listener
 from ctigw.csta.association import SERVER_IDS, Association, Event, Incoming, Request, Unreadable
 from ctigw.csta.device_id import as_dialled
-from ctigw.csta.frame import FrameError, event_frames
+from ctigw.csta.frame import FrameError
 from ctigw.csta.system import SystemStatus, SystemStatusValue
 from ctigw.csta.types import ED3, answer_namespace, error_code
 from ctigw.errors import Reason
@@ -72,6 +72,8 @@ class CstaConnection(Protocol):
         self._dropped = 0
         self._full: IDelayedCall | None = None
         self._serving_now = 0
+        self._most_waiting = serving.limits.send_queue
+        self._most_served = serving.limits.requests_in_hand
         self._rate = Rate(serving.limits.requests_per_second, serving.clock.seconds)
         # The greeting and the first answer go by themselves: clients take one recv for one frame there.
         self._alone = 1 + listener.greet
@@ -233,20 +235,18 @@ class CstaConnection(Protocol):
 
     def _is_too_much(self, request: Request | Unreadable) -> bool:
         """Whether another request of this client is not served now; it is told so."""
-        why_not = self._too_much()
-        if why_not is not None:
-            self._serving.counters[why_not.value_name] += 1
-            self._respond(request.invoke_id, error_code(why_not), request.namespace)
-        return why_not is not None
-
-    def _too_much(self) -> Reason | None:
-        """Why another request of this client is not served now."""
-        if self._serving.in_hand.ending is not None:
-            return Reason.RESOURCE_OUT_OF_SERVICE
         waiting = len(self._following) - 1 if self._following else 0  # behind the one that is being told
-        if self._serving_now + waiting >= self._serving.limits.requests_in_hand:
-            return Reason.OUTSTANDING_REQUEST_LIMIT_EXCEEDED
-        return None if self._rate.allows() else Reason.PERFORMANCE_LIMIT_EXCEEDED
+        if self._serving.in_hand.ending is not None:
+            why_not = Reason.RESOURCE_OUT_OF_SERVICE
+        elif self._serving_now + waiting >= self._most_served:
+            why_not = Reason.OUTSTANDING_REQUEST_LIMIT_EXCEEDED
+        elif self._rate.allows():
+            return False
+        else:
+            why_not = Reason.PERFORMANCE_LIMIT_EXCEEDED
+        self._serving.counters[why_not.value_name] += 1
+        self._respond(request.invoke_id, error_code(why_not), request.namespace)
+        return True
 
     def _answered(self, answer: object, request: Request) -> None:
         """A request is over: it makes room for another, and keeps nobody from stopping."""
@@ -291,13 +291,13 @@ class CstaConnection(Protocol):
         association = self._association
         if self._listener.one_frame_per_segment:
             for cross_ref_id in cross_ref_ids:
-                association.event(event_frames(start, (cross_ref_id,), tail))
+                association.event(start, (cross_ref_id,), tail)
         else:
-            association.event(event_frames(start, cross_ref_ids, tail))
+            association.event(start, cross_ref_ids, tail)
         if not self._flushing:
             self._flushing = True
             self._serving.turn.add(self)
-        if association.waiting > self._serving.limits.send_queue:
+        if association.waiting > self._most_waiting:
             self._is_full()
 
     def ask(self, message: object, namespace: str) -> None:
@@ -348,8 +348,7 @@ class CstaConnection(Protocol):
         if not self._flushing:
             self._flushing = True
             self._serving.turn.add(self)
-        too_much = self._association.waiting > self._serving.limits.send_queue
-        if too_much and self._full is None and self._ending is None:
+        if self._association.waiting > self._most_waiting and self._full is None and self._ending is None:
             self._is_full()
 
     def _is_full(self) -> None:

@@ -41,17 +41,20 @@ _templates: dict[tuple[object, ...], _Template] = {}
 
 
 class Telling:
-    """One event, as it is told to monitors: rendered once for each way to tell it.
+    """One event, as it is told to monitors: rendered when the way to tell it changes.
 
     ``flag``: the filter that keeps it away.
     """
 
-    __slots__ = ("_event", "_rendered", "flag")
+    __slots__ = ("_event", "_namespace", "_rendering", "_show", "flag")
 
     def __init__(self, event: CallEvent | DeviceEvent) -> None:
         self._event = event
         self.flag = SHAPES[event.kind].flag
-        self._rendered: dict[tuple[str, Show], _Rendering] = {}
+        # The last way in which it was told: clients of a line want the same, nearly always.
+        self._namespace: str | None = None
+        self._show: Show | None = None
+        self._rendering: _Rendering = b"", b"", b""
 
     def parts(self, local: State | None, namespace: str, show: Show) -> tuple[bytes, bytes]:
         """What comes before and behind the cross reference, for those who watch a device that is in state
@@ -59,10 +62,10 @@ class Telling:
         event = self._event
         if type(event) is not Event or local is None:
             return parted(csta.encode(event_message(event, "", local, show), namespace))
-        found = self._rendered.get((namespace, show))
-        if found is None:
-            found = self._rendered[namespace, show] = _rendered(event, namespace, show)
-        start, before, behind = found
+        if self._namespace != namespace or self._show is not show:
+            self._namespace, self._show = namespace, show
+            self._rendering = _rendered(event, namespace, show)
+        start, before, behind = self._rendering
         return start, before + _LOCALS[local] + behind
 
 

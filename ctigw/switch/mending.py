@@ -14,7 +14,8 @@ from ctigw.switch.picture import Picture
 from ctigw.switch.states import State, route
 
 Spawn = Callable[[Coroutine[Any, Any, None]], None]
-Within = Callable[[Coroutine[Any, Any, Any]], Coroutine[Any, Any, Any]]
+# Bounds the time of a command; gives True and its result if it is done at once, else False and what to await.
+Within = Callable[[Coroutine[Any, Any, Any]], tuple[bool, Any]]
 log = structlog.get_logger(__name__)
 
 
@@ -62,7 +63,7 @@ class Mending:
     async def _look_at(self, device: str) -> list[Call]:
         """Ask for one line and make its picture true; gives the calls that it has left."""
         try:
-            legs: tuple[Leg, ...] = await self._within(self._driver.snapshot(device))
+            legs = await self._snapshot(device)
         except Refused as refused:
             log.warning("no snapshot", device=device, why=str(refused))
             return []
@@ -77,6 +78,11 @@ class Mending:
         self._seen(device)
         return left
 
+    async def _snapshot(self, device: str) -> tuple[Leg, ...]:
+        done, told = self._within(self._driver.snapshot(device))
+        legs: tuple[Leg, ...] = told if done else await told
+        return legs
+
     def _has_lines(self, call: Call) -> bool:
         return any(party in self._picture.lines for party in call.connections)
 
@@ -84,7 +90,7 @@ class Mending:
         """Ask whether a call goes on in which there are only parties outside."""
         for party in tuple(call.connections):
             try:
-                legs: tuple[Leg, ...] = await self._within(self._driver.snapshot(party))
+                legs = await self._snapshot(party)
             except Refused as refused:
                 if refused.reason is Reason.INVALID_DEVICE_ID:
                     continue  # the PBX knows its lines only, or nobody of that number any more

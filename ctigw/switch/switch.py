@@ -273,7 +273,8 @@ class Switch:
             command.close()
             raise Refused(Reason.RESOURCE_OUT_OF_SERVICE)
         try:
-            result: T = await self._within(command)
+            done, told = self._within(command)
+            result: T = told if done else await told
         except Refused as refused:
             if refused.reason in DISAGREEMENTS:
                 self.mending.mend(*devices)

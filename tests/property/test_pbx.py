@@ -322,7 +322,7 @@ class Watched(Books):
         super().__init__()
         self._logs = structlog.testing.capture_logs()
         self.logged = self._logs.__enter__()
-        self.switch = Switch(self.pbx, within=lambda command: command, spawn=self.run)
+        self.switch = Switch(self.pbx, within=lambda command: (False, command), spawn=self.run)
         self.pbx.listen(self.hear)
 
     def hear(self, report: AnyReport) -> None:

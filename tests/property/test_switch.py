@@ -70,7 +70,7 @@ def check_books(switch: Switch) -> None:
 @given(st.lists(reports, max_size=40))
 @settings(max_examples=200, deadline=None)
 def test_reports_change_what_the_table_allows_and_nothing_else(happened: list[Report]) -> None:
-    switch = Switch(Mute(), within=lambda command: command, spawn=lambda work: work.close())
+    switch = Switch(Mute(), within=lambda command: (False, command), spawn=lambda work: work.close())
     events: list[AnyEvent] = []
     switch.observe(dict.fromkeys(CLASSES, events.append))
     for report in happened:
@@ -103,7 +103,7 @@ class InStep(RuleBasedStateMachine):
         self.clock = Clock()
         self.pbx = Pbx(self.clock, limits=Limits(no_answer=30, tone=15, outside_answers=2, appearances=2))
         self.refused: list[str] = []
-        self.switch = Switch(self.pbx, within=lambda command: command, spawn=self.run)
+        self.switch = Switch(self.pbx, within=lambda command: (False, command), spawn=self.run)
 
     def run(self, work: Coroutine[Any, Any, Any]) -> None:
         """Run a command; a refusal is an answer like any other."""

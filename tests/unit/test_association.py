@@ -7,7 +7,7 @@ import pytest
 from ctigw.csta.association import CLIENT_IDS, SERVER_IDS, Association, Event, Request, Response, Unreadable
 from ctigw.csta.capability import GetCSTAFeatures
 from ctigw.csta.events import EventCause
-from ctigw.csta.frame import Frame, FrameError, FrameReader, event_frames, parted
+from ctigw.csta.frame import Frame, FrameError, FrameReader, parted
 from ctigw.csta.logical import BackInServiceEvent
 from ctigw.csta.monitoring import MonitorStop, MonitorStopResponse
 from ctigw.csta.system import RequestSystemStatus, SystemStatus, SystemStatusValue
@@ -48,7 +48,7 @@ def test_events_go_out_under_9999() -> None:
     )
     for reference in ("7", "8", "10"):
         start, tail = parted(csta.encode(event, ""))
-        association.event(event_frames(start, (reference.encode(),), tail))
+        association.event(start, (reference.encode(),), tail)
     told = [replace(event, monitor_cross_ref_id=reference) for reference in ("7", "8", "10")]
     assert sent(association) == [Frame(9999, csta.encode(event, "")) for event in told]
 

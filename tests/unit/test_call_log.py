@@ -23,7 +23,9 @@ class Bench:
         self.pbx = Pbx(self.clock)
         self.entries: list[LoggedCall] = []
         self.log = CallLog(self.entries.append, self.clock.seconds)
-        self.switch = Switch(self.pbx, within=lambda command: command, spawn=lambda work: work.close())
+        self.switch = Switch(
+            self.pbx, within=lambda command: (False, command), spawn=lambda work: work.close()
+        )
         self.switch.observe(self.log.observers())
 
     def do(self, command: Coroutine[Any, Any, Any], seconds: float = 0) -> Any:

@@ -30,7 +30,9 @@ ED4 = ED3[:-1] + "4"
 
 class Bench:
     def __init__(self, *, per_session: int = 10, per_device: int = 10) -> None:
-        self.switch = Switch(Pbx(Clock()), within=lambda command: command, spawn=lambda work: work.close())
+        self.switch = Switch(
+            Pbx(Clock()), within=lambda command: (False, command), spawn=lambda work: work.close()
+        )
         self.monitors = Monitors(self.switch, per_session=per_session, per_device=per_device)
         self.told: list[tuple[str, str, str]] = []
         self.asked: list[tuple[str, object, str]] = []

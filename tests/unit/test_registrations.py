@@ -29,7 +29,7 @@ class Bench:
     def __init__(self) -> None:
         self.clock = Clock()
         self.pbx = Pbx(self.clock)
-        self.switch = Switch(self.pbx, within=lambda command: command, spawn=spawn)
+        self.switch = Switch(self.pbx, within=lambda command: (False, command), spawn=spawn)
         self.registrations = Registrations(self.switch, per_session=2)
         self.told: list[tuple[str, str | None, str, str]] = []
 

@@ -68,7 +68,7 @@ class Bench:
     def __init__(self) -> None:
         self.driver = Scripted()
         self.spawned: list[Coroutine[Any, Any, None]] = []
-        self.switch = Switch(self.driver, within=lambda command: command, spawn=self.spawned.append)
+        self.switch = Switch(self.driver, within=lambda command: (False, command), spawn=self.spawned.append)
         self.events: list[Any] = []
         self.switch.observe(dict.fromkeys(CLASSES, self.events.append))
 
