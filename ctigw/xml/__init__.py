@@ -16,7 +16,7 @@ each member that is set, with the text ``true``), ``bytes`` (hexBinary), `Empty`
 A class marked `choice` has exactly one of its children.
 
 `parsing` has the one parser, which is for documents that nobody vouches for; `reading` and `writing` make a
-function for each class; `plain` reads what needs no parser.
+function for each class; `shapes` reads what is like something read before.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ from ctigw.xml.declaration import (
 )
 from ctigw.xml.errors import BadValueError, NotXmlError, UnknownMessageError, XmlError
 from ctigw.xml.parsing import name_of, parse
-from ctigw.xml.plain import Plain
 from ctigw.xml.reading import Readers
+from ctigw.xml.shapes import Shapes
 from ctigw.xml.writing import Write, Writers, escaped
 
 __all__ = [
@@ -95,17 +95,17 @@ class _Root(NamedTuple):
 class Schema:
     """The messages of one family of namespaces, by the local name of their root element.
 
-    ``plain``: whether messages that are written plainly are read without the parser.
+    ``shapes``: whether documents like earlier ones are read without the parser.
     """
 
-    def __init__(self, namespace: str, *, max_depth: int = MAX_DEPTH, plain: bool = True) -> None:
+    def __init__(self, namespace: str, *, max_depth: int = MAX_DEPTH, shapes: bool = True) -> None:
         self.namespace = namespace
         self.messages: dict[str, type] = {}
         self._max_depth = max_depth
         self._namespaces: dict[type, str] = {}
         self._plans: dict[type, Plan] = {}
         self._readers, self._writers = Readers(self.plan), Writers(self.plan)
-        self._plain = Plain(self.messages, self.plan) if plain else None
+        self._shapes = Shapes(self.plan) if shapes else None
         self._roots: dict[tuple[type, str | None], _Root] = {}
 
     def register(self, cls: type[T], namespace: str | None = None) -> type[T]:
@@ -123,8 +123,11 @@ class Schema:
 
         Raises `NotXmlError`, `UnknownMessageError` or `BadValueError`.
         """
-        if self._plain is not None and (found := self._plain.read(xml)) is not None:
-            return Document(*found)
+        shapes = self._shapes
+        if shapes is not None:
+            found = shapes.read(xml)
+            if found is not None:
+                return Document(found[0], found[1])
         try:
             root = parse(xml, self._max_depth)
         except NotXmlError as error:
@@ -136,9 +139,12 @@ class Schema:
         if cls is None:
             raise UnknownMessageError(name[:SHOWN], "unknown message", name, namespace)
         try:
-            return Document(self._readers.reader(cls)(root, name), namespace)
+            message = self._readers.reader(cls)(root, name)
         except XmlError as error:
             raise BadValueError(error.path, error.why, name, namespace) from None
+        if shapes is not None:
+            shapes.learn(xml, message, namespace)
+        return Document(message, namespace)
 
     def encode(self, message: object, namespace: str | None = None) -> bytes:
         """``message`` as an ASCII document in ``namespace`` (the schema's own by default, "" for none)."""
