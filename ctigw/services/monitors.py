@@ -77,7 +77,7 @@ class Monitors:
         self._counters: Counter[str] = Counter() if counters is None else counters
         self._ids = count(1)
         self._count = 0
-        self._of: dict[Watched, dict[str, Audience]] = {watched: {} for watched in Watched}
+        self._of: dict[Watched, dict[str, Monitor | Audience]] = {watched: {} for watched in Watched}
         self._at_devices, self._at_calls = self._of[Watched.DEVICE], self._of[Watched.CALL]
         # What sessions that are over have watched: told nothing any more, and bit by bit removed.
         self._over: deque[Watching] = deque()
@@ -137,7 +137,7 @@ class Monitors:
         watched, number = self._object(session, request.monitor_object, request.monitor_type)
         watching = session.watching
         if watching is None:
-            watching = session.watching = Watching(session.client, session.show)
+            watching = session.watching = Watching(session, session.client, session.show)
         if len(watching.monitors) >= self._per_session:
             raise Refused(Reason.OVERALL_MONITOR_LIMIT_EXCEEDED)
         here = self._here(watched, number)
@@ -147,11 +147,9 @@ class Monitors:
         cross_ref_id = str(next(self._ids))
         suppressed = _suppressed(session, wanted)
         told_in = answer_namespace(namespace)
-        monitor = Monitor(
-            watching, told_in, suppressed, (cross_ref_id.encode(),), cross_ref_id, watched, number, session
-        )
+        monitor = Monitor(watching, told_in, suppressed, cross_ref_id.encode(), watched, number)
         self._keep(monitor, (*here, monitor))
-        watching.monitors[cross_ref_id] = monitor
+        watching.monitors[monitor.cross_ref_id] = monitor
         self._count += 1
         return MonitorStartResponse(
             monitor_cross_ref_id=cross_ref_id, actual_monitor_filter=wanted, monitor_existing_calls=True
@@ -186,7 +184,7 @@ class Monitors:
         return ChangeMonitorFilterResponse(actual_filter_list=request.requested_filter_list)
 
     def _held(self, session: Session, cross_ref_id: str) -> Monitor:
-        held = session.watching.monitors.get(cross_ref_id) if session.watching else None
+        held = session.watching.monitors.get(cross_ref_id.encode()) if session.watching else None
         if held is None:
             raise Refused(Reason.INVALID_CROSS_REF_ID)
         return held
@@ -208,7 +206,7 @@ class Monitors:
         """From now on, what ``monitor`` watches is watched by those that are ``here``."""
         of = self._of[monitor.watched]
         if here:
-            of[monitor.number] = Audience(here)
+            of[monitor.number] = here[0] if len(here) == 1 else Audience(here)
         else:
             del of[monitor.number]
 
@@ -238,7 +236,7 @@ class Monitors:
             self._follow(old, event.call)
         self._leave(event)
 
-    def _report(self, telling: Telling, audience: Audience | None, local: State | None) -> None:
+    def _report(self, telling: Telling, audience: Monitor | Audience | None, local: State | None) -> None:
         """Tell those who watch, their device being in state ``local``, what is to be told."""
         if audience is None:
             return
@@ -272,7 +270,9 @@ class Monitors:
         if not parties:
             return  # nobody watches the call, or it is over, which is told next
         for monitor in monitors:
-            if not monitor.watching.over and not access.may_watch(monitor.session, self._switch, parties):
+            if not monitor.watching.over and not access.may_watch(
+                monitor.watching.session, self._switch, parties
+            ):
                 self._end(monitor)
 
     def _end_of_call(self, event: CallOver) -> None:
@@ -288,7 +288,7 @@ class Monitors:
     def _end(self, monitor: Monitor) -> None:
         """Stop a monitor, and say so to its client."""
         self._remove(monitor)
-        stop = MonitorStop(monitor_cross_ref_id=monitor.cross_ref_id)
+        stop = MonitorStop(monitor_cross_ref_id=monitor.cross_ref_id.decode())
         monitor.watching.client.ask(stop, monitor.namespace)
 
 

@@ -76,9 +76,10 @@ class Watching:
     When it is ``over``, none of them is told anything any more, even if they are still about.
     """
 
+    session: Session
     client: Client
     show: Callable[[str], str]
-    monitors: dict[str, Monitor] = field(default_factory=dict)
+    monitors: dict[bytes, Monitor] = field(default_factory=dict)
     over: bool = False
 
 
@@ -90,6 +91,41 @@ class Watched(Enum):
 
 
 @dataclass(slots=True, eq=False)
+class Monitor:
+    """One MonitorStart that was granted; events go out in ``namespace``, the one it was asked in.
+
+    ``number`` is that of the device, or the id of the call, which changes when calls are joined.
+    ``suppressed``: the events that it does not report.  By itself it is a party, and an audience, of one: as
+    at nearly every line, so what there is for many costs those nothing.
+    """
+
+    watching: Watching
+    namespace: str
+    suppressed: frozenset[enum.Flag]
+    cross_ref_id: bytes
+    watched: Watched
+    number: str
+
+    @property
+    def cross_ref_ids(self) -> tuple[bytes, ...]:
+        """Its only one."""
+        return (self.cross_ref_id,)
+
+    @property
+    def monitors(self) -> tuple[Monitor, ...]:
+        """Itself."""
+        return (self,)
+
+    @property
+    def parties(self) -> tuple[Monitor, ...]:
+        """Itself."""
+        return (self,)
+
+    def changed(self) -> None:
+        """Nobody else is concerned."""
+
+
+@dataclass(slots=True, eq=False)
 class Party:
     """Monitors that are told the same events in the same words: those of one session, ``watching``, in one
     ``namespace``, with the same events ``suppressed``, and with references of one length."""
@@ -98,20 +134,6 @@ class Party:
     namespace: str
     suppressed: frozenset[enum.Flag]
     cross_ref_ids: tuple[bytes, ...]
-
-
-@dataclass(slots=True, eq=False)
-class Monitor(Party):
-    """One MonitorStart that was granted; by itself, it is a party of one.
-
-    ``namespace``: the one it was asked in.  ``number`` is that of the device, or the id of the call, which
-    changes when calls are joined.
-    """
-
-    cross_ref_id: str
-    watched: Watched
-    number: str
-    session: Session
 
 
 # Monitors of a session that are told an event in one go: what a client is not sent yet is bounded in bytes,
@@ -126,9 +148,8 @@ class Audience:
 
     def __init__(self, monitors: tuple[Monitor, ...]) -> None:
         self.monitors = monitors
-        # One is told by itself, as at nearly every line; others are put together when there is something to
-        # tell, and not with each event.
-        self._parties: tuple[Party, ...] | None = monitors if len(monitors) == 1 else None
+        # Put together when there is something to tell, and not with each event.
+        self._parties: tuple[Party, ...] | None = None
 
     @property
     def parties(self) -> tuple[Party, ...]:
@@ -139,7 +160,7 @@ class Audience:
 
     def changed(self) -> None:
         """One of them wants other events than before."""
-        self._parties = self.monitors if len(self.monitors) == 1 else None
+        self._parties = None
 
 
 def _put_together(monitors: tuple[Monitor, ...]) -> Iterator[Party]:
@@ -150,7 +171,7 @@ def _put_together(monitors: tuple[Monitor, ...]) -> Iterator[Party]:
     for _, group in groupby(monitors, alike):
         members = tuple(group)
         it = members[0]
-        references = tuple(reference for member in members for reference in member.cross_ref_ids)
+        references = tuple(member.cross_ref_id for member in members)
         for begin in range(0, len(references), TOGETHER):
             yield Party(it.watching, it.namespace, it.suppressed, references[begin : begin + TOGETHER])
 

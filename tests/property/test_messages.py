@@ -33,6 +33,7 @@ from ctigw.csta.types import EDITIONS, ConnectionID, CSTAErrorCode, csta, error_
 from ctigw.csta.validation import validator
 from ctigw.errors import Reason
 from ctigw.xml import EMPTY, Elements, Empty
+from tests import trees
 
 REFERENCE = Path(__file__).parents[3] / "shared" / "reference" / "csta" / "oracle" / "csta-ed3.xsd"
 # By module, so that messages of other tests' making are left out.
@@ -52,6 +53,8 @@ NAMESPACES = ["", *sorted(EDITIONS)]
 
 # What XML can carry and reading does not trim.
 anything = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs")), max_size=20).map(str.strip)
+# All that XML can carry.
+texts = anything | st.text("a \t\n\r<>&\"'%{}\\äé€\u2028\U0001f600\x7f\x85", max_size=12)
 digits = st.text("0123456789", min_size=1, max_size=8)
 Text = st.SearchStrategy[str]
 
@@ -105,6 +108,17 @@ def test_a_message_comes_back_as_it_went_out(cls: type) -> None:
         document = csta.decode(csta.encode(message, namespace))
         own = SESSION if namespace and cls.__module__ == application_session.__name__ else namespace
         assert (document.message, document.namespace) == (message, own)
+
+    holds()
+
+
+@pytest.mark.parametrize("cls", MESSAGES, ids=lambda cls: cls.__name__)
+def test_what_is_generated_writes_as_trees_do(cls: type) -> None:
+    @given(message=instances(cls, texts, {}), namespace=st.sampled_from(NAMESPACES))
+    @settings(max_examples=30, deadline=None)
+    def holds(message: Any, namespace: str) -> None:
+        own = SESSION if namespace and cls.__module__ == application_session.__name__ else namespace
+        assert csta.encode(message, namespace) == trees.encode(csta, message, own)
 
     holds()
 
