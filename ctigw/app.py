@@ -52,6 +52,8 @@ from ctigw.switch.driver import Driver, Memory
 from ctigw.switch.switch import Switch
 
 LOCK = "gateway.lock"
+# Linux takes no more than net.core.somaxconn, which is 4096 unless set otherwise.
+BACKLOG = 4096
 NOTHING_KEPT = Keeping()
 log = structlog.get_logger(__name__)
 
@@ -307,7 +309,16 @@ def _driver(config: Config, clock: IReactorTime, memory: Memory) -> Driver:
 def _endpoint(index: int, listener: Listener, reactor: Any) -> Any:
     describe: Any = serverFromString  # untyped in Twisted
     with _blaming(f"listeners[{index}].endpoint", Exception):  # parsers of endpoints raise what they like
-        return describe(reactor, listener.endpoint)
+        return describe(reactor, _patient(listener.endpoint))
+
+
+def _patient(endpoint: str) -> str:
+    """A TCP ``endpoint`` at which as many clients can wait to be accepted as come back after a restart.
+
+    Twisted's 50 keeps the others from connecting for a second, and then for two, and so on.
+    """
+    tcp = endpoint.startswith(("tcp:", "tcp6:")) and ":backlog=" not in endpoint
+    return f"{endpoint}:backlog={BACKLOG}" if tcp else endpoint
 
 
 def _shown(address: Any) -> str:

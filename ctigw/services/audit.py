@@ -216,7 +216,7 @@ def _about_connection(field: str) -> About:
         call, device = named.call_id, named.device_id
         if not call or not device or len(call) + len(device) > LONGEST:
             return _subject(request)
-        return number_of(device), f"call {call}"
+        return number_of(device), f"call {call}"[:LONGEST]
 
     return about
 

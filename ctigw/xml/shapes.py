@@ -197,7 +197,9 @@ class _Making:
         if hint is Elements:  # whatever is in there may be in there once, and not again
             raise _UnknownShapeError
         if issubclass(hint, enum.Flag):
-            pairs = "".join(f"({local(flag)!r}, {_text(flag)}), " for flag in node)
+            names = {flag_name(member) for member in hint}
+            told = [flag for flag in node if local(flag) in names]
+            pairs = "".join(f"({local(flag)!r}, {_text(flag)}), " for flag in told)
             return f"{self._name(_flags(hint))}(({pairs}))"
         return _text(node) if hint is str else f"{self._name(parser_of(hint))}({_text(node)})"
 
@@ -223,7 +225,7 @@ def _flags(cls: type[enum.Flag]) -> Callable[[tuple[tuple[str, str], ...]], enum
     def flags(elements: tuple[tuple[str, str], ...]) -> enum.Flag:
         found = cls(0)
         for name, text in elements:
-            if name in members and BOOLEANS[text]:
+            if BOOLEANS[text]:
                 found |= members[name]
         return found
 

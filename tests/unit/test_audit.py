@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from twisted.internet.task import Clock
 
 from ctigw.app import gateway
@@ -27,9 +29,9 @@ from ctigw.csta.application_session import (
 )
 from ctigw.csta.associated import GenerateDigits
 from ctigw.csta.snapshot import SnapshotDevice
-from ctigw.csta.types import ConnectionID, error_code
+from ctigw.csta.types import ConnectionID, csta, error_code
 from ctigw.errors import Reason
-from ctigw.services.audit import AUDITED, COMMANDS, COUNTED, Audit, is_refusal
+from ctigw.services.audit import _ABOUT, AUDITED, COMMANDS, COUNTED, Audit, _subject, is_refusal
 from ctigw.services.session import EVERYTHING, Rights, Session
 from ctigw.store.audit import Audited
 from ctigw.xml import Elements
@@ -193,3 +195,21 @@ def test_commands_are_no_refusals_and_are_all_kept() -> None:
         (entry,) = recorded(request, answer)
         assert not is_refusal(entry)
     assert is_refusal(recorded(request, error_code(Reason.PRIVILEGE_VIOLATION))[0])
+
+
+said = st.text("0123456789:;tel@ N<>", max_size=12) | st.text("1", min_size=190, max_size=260)
+connections = st.builds(ConnectionID, call_id=st.none() | said, device_id=st.none() | said)
+
+
+@pytest.mark.parametrize("cls", list(_ABOUT), ids=str)
+def test_the_short_way_to_a_subject_leads_where_the_long_one_does(cls: type) -> None:
+    fields = [field for field in csta.plan(cls).children if field.required]
+
+    @given(data=st.data())
+    @settings(max_examples=150, deadline=None)
+    def holds(data: st.DataObject) -> None:
+        drawn = [data.draw(connections if field.type is ConnectionID else said) for field in fields]
+        request = cls(**{field.attribute: value for field, value in zip(fields, drawn, strict=True)})
+        assert _ABOUT[cls](request) == _subject(request)
+
+    holds()

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -30,10 +32,13 @@ ED4 = ED3[:-1] + "4"
 
 class Bench:
     def __init__(self, *, per_session: int = 10, per_device: int = 10) -> None:
+        self.later: deque[Callable[[], None]] = deque()
         self.switch = Switch(
             Pbx(Clock()), within=lambda command: (False, command), spawn=lambda work: work.close()
         )
-        self.monitors = Monitors(self.switch, per_session=per_session, per_device=per_device)
+        self.monitors = Monitors(
+            self.switch, per_session=per_session, per_device=per_device, later=self.later.append
+        )
         self.told: list[tuple[str, str, str]] = []
         self.asked: list[tuple[str, object, str]] = []
         self.messages: list[Any] = []
@@ -245,3 +250,80 @@ def test_a_filter_can_be_changed() -> None:
     assert names(bench) == ["ConnectionClearedEvent"]
     with pytest.raises(Refused, match="invalidCrossRefID"):
         bench.ask(bench.session("two"), change)
+
+
+# Many monitors
+
+
+def test_monitors_of_one_line_are_told_in_the_order_in_which_they_came() -> None:
+    bench = Bench(per_session=500, per_device=500)
+    one, two, plain = (
+        bench.session("one"),
+        bench.session("two"),
+        bench.session("plain", service_initiated=False),
+    )
+    wanted = [("one", ED3)] * 70 + [("two", ED3)] * 2 + [("one", ED4)] * 40 + [("two", ED3)]
+    sessions = {"one": one, "two": two}
+    started = [
+        (name, bench.start(sessions[name], "2001", namespace), namespace) for name, namespace in wanted
+    ]
+    bench.start(plain, "2001")
+    bench.report(Kind.INITIATE, "2001")
+    assert bench.told == started
+    changed = started.pop(10)
+    request = ChangeMonitorFilter(monitor_cross_ref_id=changed[1], requested_filter_list=AWAY)
+    bench.ask(one, request)
+    bench.ask(two, MonitorStop(monitor_cross_ref_id=started.pop(-1)[1]))
+    bench.told.clear()
+    bench.report(Kind.ORIGINATE, "2001")
+    assert [told for told in bench.told if told[0] != "plain"] == started
+
+
+def test_a_session_with_many_monitors_goes_bit_by_bit() -> None:
+    bench = Bench(per_session=5000, per_device=5000)
+    many, other = bench.session("many"), bench.session("other")
+    for _ in range(1200):
+        bench.start(many, "2001")
+        bench.start(many, "2002")
+    bench.start(other, "2001")
+    assert len(bench.monitors) == 2401
+    bench.monitors.end(many)
+    assert len(bench.monitors) == 1
+    assert len(bench.later) == 1  # there is more to do than one turn is for
+    bench.report(Kind.ORIGINATE, "2001")  # nobody who is over is told anything meanwhile
+    assert [name for name, _, _ in bench.told] == ["other"]
+    again = bench.session("many")
+    bench.start(again, "2002")  # and it is nobody's limit
+    turns = 0
+    while bench.later:
+        bench.later.popleft()()
+        turns += 1
+    assert turns > 1
+    left = [
+        monitor for of in bench.monitors._of.values() for here in of.values() for monitor in here.monitors
+    ]
+    assert sorted(monitor.number for monitor in left) == ["2001", "2002"]
+    assert len(bench.monitors) == 2
+
+
+def test_those_who_are_over_count_for_no_limit() -> None:
+    bench = Bench(per_session=3000, per_device=1500)
+    many = bench.session("many")
+    for _ in range(1500):
+        bench.start(many, "2001")
+    bench.monitors.end(many)
+    bench.start(bench.session("next"), "2001")
+    assert len(bench.monitors) == 1
+
+
+def test_two_sessions_that_end_at_once_are_both_removed() -> None:
+    bench = Bench(per_session=3000, per_device=3000)
+    one, two = bench.session("one"), bench.session("two")
+    for session in (one, two):
+        for _ in range(900):
+            bench.start(session, "2001")
+    bench.monitors.end(one)
+    bench.monitors.end(two)
+    while bench.later:
+        bench.later.popleft()()
+    assert not any(bench.monitors._of.values())
