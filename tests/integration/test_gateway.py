@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,7 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from msgspec.structs import replace
-from twisted.internet import reactor, tcp
+from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import deferLater
 
@@ -209,13 +210,13 @@ async def test_frames_that_go_by_themselves_have_a_send_each(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, one_by_one: bool, frames: list[int]
 ) -> None:
     sent: list[bytes] = []
-    send = tcp.Connection.writeSomeData
+    send = socket.socket.send
 
-    def recorded(self: tcp.Connection, data: bytes) -> Any:
+    def recorded(self: socket.socket, data: bytes) -> int:
         sent.append(bytes(data))
         return send(self, data)
 
-    monkeypatch.setattr(tcp.Connection, "writeSomeData", recorded)
+    monkeypatch.setattr(socket.socket, "send", recorded)
     listener = Listener(endpoint="tcp:0:interface=127.0.0.1", one_frame_per_segment=one_by_one)
     running = await start(Config(listeners=(listener,)), tmp_path, reactor)
     client = await client_of(running)
