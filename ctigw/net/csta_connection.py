@@ -1,7 +1,7 @@
 """One client's connection over TCP: where the gateway's bytes meet Twisted.
 
 A connection is a skin over a sans-IO `Association`: what arrives goes through it to the dispatcher, and
-what it has gathered to send leaves in one write a turn (`sending`).  Answers are gathered in the turn in
+what it has gathered to send leaves in a write or two a turn (`sending`).  Answers are gathered in the turn in
 which the PBX accepts the command and drivers report in a later one, so an answer always precedes the events
 that it causes.
 """
@@ -133,6 +133,8 @@ class CstaConnection(Protocol):
             log.warning("stream lost, closing", peer=self._session.peer, why=str(error))
             self._serving.counters["bad prefixes"] += 1
             self.close()
+        if self._flushing and self._serving.turn.quiet:
+            self._flush()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._lost = True

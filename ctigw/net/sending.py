@@ -3,6 +3,7 @@
 Answers and events gather while a turn lasts.  `Turn` knows who has something to send and has it written when
 the turn is over, behind what the simulated PBX, or any driver that reports in the turn after its command, has
 to say: so an answer and the events that follow it leave in one write, and a client wakes up once for both.
+Where little is going on, an answer does not wait for that: what a write costs is nobody's time then.
 
 Twisted's ``transport.write`` does not send: it puts the bytes by, asks the poller to say when the socket can
 be written to, and sends in another turn of the loop.  That is two system calls and a turn for each write, as
@@ -33,13 +34,17 @@ class Sender(Protocol):
 
 
 class Turn:
-    """Those who have something to send when this turn of ``clock`` is over."""
+    """Those who have something to send when this turn of ``clock`` is over.
 
-    __slots__ = ("_clock", "_senders")
+    ``quiet``: one alone had something to send in the last one.
+    """
+
+    __slots__ = ("_clock", "_senders", "quiet")
 
     def __init__(self, clock: IReactorTime) -> None:
         self._clock = clock
         self._senders: list[Sender] = []
+        self.quiet = True
 
     def add(self, sender: Sender) -> None:
         """Have ``sender`` flushed; a second time before that is its own to avoid."""
@@ -49,6 +54,7 @@ class Turn:
 
     def _flush(self) -> None:
         senders, self._senders = self._senders, []
+        self.quiet = len(senders) == 1
         for sender in senders:
             try:
                 sender.flush()

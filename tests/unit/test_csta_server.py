@@ -169,17 +169,22 @@ def test_an_answer_that_cannot_be_written_costs_its_connection_alone() -> None:
 # The order and the grouping of what is sent
 
 
-def test_an_answer_comes_before_its_events_in_one_write_a_turn() -> None:
+@pytest.mark.parametrize(("others", "writes"), [(0, [1, 2]), (1, [0, 1])])
+def test_an_answer_comes_before_its_events(others: int, writes: list[int]) -> None:
+    """By itself where nobody else is served; together with them where many are."""
     bench = Bench()
-    client = bench.client()
+    client, *rest = [bench.client() for _ in range(1 + others)]
     client.send(MONITOR.format(2001))
+    bench.turn()
+    for one in (client, *rest):
+        one.give(STATUS)
     bench.turn()
     client.writes.clear()
     client.give(MAKE_CALL.format(2001, 2002), first_id=2)
-    assert client.writes == []
+    told = [len(client.writes)]
     bench.turn()
-    assert len(client.writes) == 1
-    assert client.names()[1:] == [
+    assert [*told, len(client.writes)] == writes
+    assert client.names()[2:] == [
         "MakeCallResponse",
         "ServiceInitiatedEvent",
         "OriginatedEvent",
@@ -198,7 +203,6 @@ def test_every_frame_goes_by_itself_where_that_is_set() -> None:
     bench = Bench(Listener(one_frame_per_segment=True))
     client = bench.client()
     client.give(*[STATUS] * 5)
-    client.connection.flush()
     assert len(client.writes) == 1  # the others take a turn each
     bench.turn()
     assert [len(list(FrameReader().feed(data))) for data in client.writes] == [1] * 5

@@ -126,6 +126,17 @@ def test_everybody_sends_at_the_end_of_the_turn() -> None:
     assert clock.getDelayedCalls() == []
 
 
+def test_a_turn_is_quiet_after_one_with_a_single_sender() -> None:
+    clock, log = Clock(), list[str]()
+    turn = Turn(clock)
+    assert turn.quiet
+    for count in (1, 2, 3, 1):
+        for number in range(count):
+            turn.add(Sender(str(number), log))
+        clock.advance(0)
+        assert turn.quiet == (count == 1)
+
+
 def test_who_fails_costs_nobody_else_anything() -> None:
     clock, log = Clock(), list[str]()
     turn = Turn(clock)
