@@ -30,7 +30,7 @@ from ctigw.net.background import begun
 from ctigw.net.sending import can_send_at_once, send
 from ctigw.net.serving import Rate, Serving
 from ctigw.services.dispatcher import Reply
-from ctigw.services.session import Session
+from ctigw.services.session import NOBODY, Session
 
 # Bytes handed to the transport in one go.  It asks for a pause when its own buffer is as full: what waits,
 # waits in the queue, where it is counted.
@@ -145,6 +145,8 @@ class CstaConnection(Protocol):
                 timer.cancel()
         self._serving.ended(self._session)
         self._closed(self)
+        # It goes at once, with what its transport could not send, and not when somebody looks for garbage.
+        self._session.client = NOBODY
 
     def close(self) -> None:
         """Take nothing more of the client, and close once what waits for it is out: the one way to the end.

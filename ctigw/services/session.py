@@ -69,6 +69,22 @@ class Client(Protocol):
         """Send it a request that has no answer."""
 
 
+class _Nobody:
+    """Whoever was there is gone."""
+
+    def send_event(self, _start: bytes, _cross_ref_ids: Sequence[bytes], _tail: bytes) -> None:
+        """Nobody hears it."""
+
+    def ask(self, _message: object, _namespace: str) -> None:
+        """Nobody is asked."""
+
+    def tell(self, _message: object, _namespace: str) -> None:
+        """Nobody is told."""
+
+
+NOBODY: Client = _Nobody()
+
+
 @dataclass(slots=True, eq=False)
 class Watching:
     """What a session watches: its monitors by their references.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -680,3 +682,26 @@ def test_no_password_is_logged(setting: Any, login: str) -> None:
         bench.client().send(login)
     assert setting == "off" or logged
     assert "cret" not in str(logged)
+
+
+def test_a_client_that_is_gone_leaves_nothing_to_the_garbage_collector() -> None:
+    bench = Bench()
+    stays = bench.client()
+    connection = bench.factory.buildProtocol(None)
+    assert connection is not None
+    transport = StringTransport()
+    connection.makeConnection(transport)
+    connection.dataReceived(Frame(1, MONITOR.format(2001).encode()).encode())
+    bench.turn()
+    connection.pauseProducing()
+    stays.send(MAKE_CALL.format(2001, 2002))  # something that it will not be sent any more
+    gone = weakref.ref(connection)
+    gc.disable()
+    try:
+        connection.connectionLost()
+        transport.unregisterProducer()  # as transports do that are lost
+        bench.turn()
+        del connection
+        assert gone() is None
+    finally:
+        gc.enable()
