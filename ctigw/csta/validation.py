@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -40,20 +41,28 @@ def validator(
 
     def why_not(xml: bytes) -> str | None:
         root = etree.fromstring(xml, parser)
-        # Whatever is foreign in a session's messages belongs to the application.
-        session = etree.QName(root).localname in SESSION_MESSAGES
+        opening, _, name = str(root.tag).rpartition("}")
+        namespace = opening[1:]
+        session = name in SESSION_MESSAGES
         schema, wanted = (session_schema, SESSION) if session else (csta_schema, ED3)
-        ours = {etree.QName(root).namespace or ""} & JUDGED if session else JUDGED
-        for element in root.iter(etree.Element):
-            namespace, _, name = str(element.tag).rpartition("}")
-            if namespace[1:] in ours:
-                element.tag = f"{{{wanted}}}{name}"
+        # Nearly always there is one namespace, and it is the one that the schema is for.
+        if namespace != wanted or root.prefix is not None or xml.count(b"xmlns") != 1:
+            # Whatever is foreign in a session's messages belongs to the application.
+            _move(root, {namespace} & JUDGED if session else JUDGED, wanted)
         if schema.validate(root):
             return None
         why: Any = schema.error_log.last_error
-        return f"{why.type_name} in {etree.QName(root).localname}" if session else _told(why)
+        return f"{why.type_name} in {name}" if session else _told(why)
 
     return why_not
+
+
+def _move(root: Any, ours: AbstractSet[str], wanted: str) -> None:
+    """Have every element whose namespace is one of ``ours`` be in the one that is ``wanted``."""
+    for element in root.iter(etree.Element):
+        namespace, _, name = str(element.tag).rpartition("}")
+        if namespace[1:] in ours:
+            element.tag = f"{{{wanted}}}{name}"
 
 
 def _told(why: Any) -> str:
