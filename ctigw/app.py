@@ -309,7 +309,10 @@ def _driver(config: Config, clock: IReactorTime, memory: Memory) -> Driver:
 def _endpoint(index: int, listener: Listener, reactor: Any) -> Any:
     describe: Any = serverFromString  # untyped in Twisted
     with _blaming(f"listeners[{index}].endpoint", Exception):  # parsers of endpoints raise what they like
-        return describe(reactor, _patient(listener.endpoint))
+        try:
+            return describe(reactor, _patient(listener.endpoint))
+        except TypeError:  # it says by its place how many may wait
+            return describe(reactor, listener.endpoint)
 
 
 def _patient(endpoint: str) -> str:

@@ -81,7 +81,8 @@ class Pipe(FileDescriptor):
 
     def connectionLost(self, reason: Failure) -> None:
         super().connectionLost(reason)
-        self.protocol.connectionLost(reason)
+        protocol, self.protocol = self.protocol, None  # as TCP transports do
+        protocol.connectionLost(reason)
 
     def _pending(self) -> int:
         return len(self.dataBuffer) - self.offset + self._tempDataLen

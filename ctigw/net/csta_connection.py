@@ -139,21 +139,24 @@ class CstaConnection(Protocol):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._lost = True
         self._association.outgoing()
+        self._association.close()
         self._following = None
         for timer in (self._full, self._login, self._ending):
             if timer is not None and timer.active():
                 timer.cancel()
         self._serving.ended(self._session)
         self._closed(self)
-        # It goes at once, with what its transport could not send, and not when somebody looks for garbage.
+        # It goes at once, with what its transport could not send, and not when somebody looks for garbage:
+        # the session leads back here, and so does a transport of TLS.
         self._session.client = NOBODY
+        self.transport = None
 
     def close(self) -> None:
         """Take nothing more of the client, and close once what waits for it is out: the one way to the end.
 
         Over TLS the client has to close as well; what it sends until then arrives, and nobody looks at it.
         """
-        if self._ending is not None:
+        if self.transport is None or self._ending is not None:
             return
         self._ending = self._serving.clock.callLater(ENDING, self._never_closes)
         self._association.close()
@@ -168,7 +171,8 @@ class CstaConnection(Protocol):
         """Close the connection at once: what it has not been sent yet is lost."""
         self._association.outgoing()
         self.close()
-        self._transport.abortConnection()
+        if self.transport is not None:
+            self._transport.abortConnection()
 
     def _must_be_known(self) -> None:
         if self._session.rights is None and not self._is_over:

@@ -1,11 +1,11 @@
 """When Python looks for garbage, so that nobody waits for it.
 
-Nearly everything goes when nothing refers to it any more: what is left to the collector are a few rings of
-references, such as a connection that is gone and its session.  Python 3.11 looks through everything that
-there is whenever that has grown by a quarter: 30 ms and more with ten thousand lines, in the middle of
-somebody's call. So what is there when the gateway is up is taken out of its sight, it looks at what is new
-as always, which takes a millisecond at most, and at the rest when nobody has asked for anything for a
-while.
+Nearly everything goes when nothing refers to it any more, connections and calls among it: what is left to
+the collector are a few rings of references, such as an error and where it was raised.  Python 3.11 looks
+through everything that there is whenever that has grown by a quarter: 30 ms and more with ten thousand lines,
+in the middle of somebody's call.  So what is there when the gateway is up is taken out of its sight, it looks
+at what is new as always, which takes a millisecond at most, and at the rest when nobody has asked for
+anything for a while.
 """
 
 from __future__ import annotations

@@ -32,6 +32,9 @@ class Sender(Protocol):
     def flush(self) -> None:
         """Send it."""
 
+    def abort(self) -> None:
+        """It could not be sent: close the connection, since something would be missing."""
+
 
 class Turn:
     """Those who have something to send when this turn of ``clock`` is over.
@@ -59,12 +62,13 @@ class Turn:
             try:
                 sender.flush()
             except Exception:  # a bug, which must not cost the others their answers
-                log.exception("not sent")
+                log.exception("not sent, closing")
+                sender.abort()
 
 
 def can_send_at_once(transport: Any) -> bool:
     """Whether `send` may go round ``transport``'s buffers: asked once for each connection."""
-    return AT_ONCE and isinstance(transport, Connection)
+    return AT_ONCE and isinstance(transport, Connection) and not transport.TLS
 
 
 def send(transport: Any, data: bytes) -> None:
@@ -73,6 +77,7 @@ def send(transport: Any, data: bytes) -> None:
         transport._tempDataBuffer  # noqa: SLF001 - see the module's text
         or transport.dataBuffer
         or transport.disconnecting
+        or transport._writeDisconnected  # noqa: SLF001 - as above
         or not transport.connected
     ):
         transport.write(data)

@@ -74,10 +74,10 @@ def _rendered(event: Event, namespace: str, show: Show) -> _Rendering:
         event.call, event.device, event.calling, event.called,
         event.redirected_by, event.destination, event.network,
     )  # fmt: skip
-    call, _device, calling, called, redirected_by, destination, network = numbers
+    call, device, calling, called, redirected_by, destination, network = numbers
     key = (
         event.kind, event.cause, namespace,
-        not calling, not called, not redirected_by, not destination, not network,
+        not call, not device, not calling, not called, not redirected_by, not destination, not network,
     )  # fmt: skip
     template = _templates.get(key)
     if template is None:

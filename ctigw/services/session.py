@@ -152,8 +152,8 @@ class Party:
     cross_ref_ids: tuple[bytes, ...]
 
 
-# Monitors of a session that are told an event in one go: what a client is not sent yet is bounded in bytes,
-# and this is what may come on top.
+# Monitors of a session that are told an event in one go, 64 KiB at a usual length: what a client is not sent
+# yet is bounded in bytes, and this is what may come on top.
 TOGETHER = 64
 
 

@@ -1,8 +1,8 @@
 """Dataclasses to XML and back, declared once.
 
-A message is a frozen dataclass; its fields, in order, are its child elements.  Reading is liberal: names
-are matched without their namespace, children may come in any order, unknown ones are ignored.  Writing is
-strict: the namespace asked for, declared order.  Both are derived from the declaration::
+A message is a dataclass that nobody changes; its fields, in order, are its child elements.  Reading is
+liberal: names are matched without their namespace, children may come in any order, unknown ones are ignored.
+Writing is strict: the namespace asked for, declared order.  Both are derived from the declaration::
 
     @message
     class MonitorStop:

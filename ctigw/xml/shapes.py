@@ -10,9 +10,9 @@ That is five times as fast, for nearly everything.
 * A shape has no repetition but of single characters, each possessive: it takes time linear in the length.
 * It is made of its document by the declaration of the message (`_Making`), as `reading` does with each
   document, and kept if what it gives for that document is what the parser gave.
-* To make one takes as long as to read hundreds of documents.  So one is made of every `EVERY`-th document
-  that the parser reads, at most, and few are kept: clients that send what they like cannot make others
-  wait.
+* To make one takes as long as to read hundreds of documents, and some 50 KB: so one is made now and then,
+  of a short document, and few are kept.  Clients that send what they like cannot keep others waiting for
+  long, nor fill the memory; at worst everybody is read by the parser.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import enum
 import re
 from collections.abc import Callable
 from functools import lru_cache
+from time import monotonic
 from typing import Any, NamedTuple
 
 from lxml import etree
@@ -40,12 +41,12 @@ from ctigw.xml.parsing import Element, local
 
 PlanOf = Callable[[type], Plan]
 
-# One of so many documents that the parser reads is looked at; so many shapes are kept, in all and of
-# documents that begin alike; and the longest that are.
-EVERY = 16
-MOST = 256
+# Seconds from one shape that is made to the next; so many are kept, by what documents begin with, and of
+# documents that begin alike; and the longest that are, in bytes.
+PAUSE = 0.2
+MOST = 64
 ALIKE = 4
-LONGEST = 4096
+LONGEST = 1024
 # A carriage return would be a line feed to the parser: it may stand where there is nothing to read.
 _TEXT = r"([\t\n !-%'-;=?-~]*+)"
 _SPACE = r"[ \t\r\n]*+"
@@ -62,12 +63,12 @@ class _Shape(NamedTuple):
 
 
 class Shapes:
-    """The shapes that are known, by the bytes that their documents begin with."""
+    """The shapes that are known, by the bytes that their documents begin with.  ``now``: seconds."""
 
-    def __init__(self, plan_of: PlanOf) -> None:
-        self._plan_of = plan_of
+    def __init__(self, plan_of: PlanOf, now: Callable[[], float] = monotonic) -> None:
+        self._plan_of, self._now = plan_of, now
         self._known: dict[bytes, tuple[_Shape, ...]] = {}
-        self._until_next = EVERY
+        self._next = now()
 
     def read(self, xml: bytes) -> tuple[Any, str] | None:
         """The message in a document of a known shape, and its namespace; None: ask the parser."""
@@ -86,18 +87,18 @@ class Shapes:
         return None
 
     def learn(self, xml: bytes, message: object, namespace: str) -> None:
-        """``xml`` was read, and is ``message``: look at its shape, if it is its turn."""
-        self._until_next -= 1
-        if self._until_next:
+        """``xml`` was read, and is ``message``: make its shape, if it is time for one."""
+        if len(xml) > LONGEST or (now := self._now()) < self._next:
             return
-        self._until_next = EVERY
-        shape = _made(xml, message, namespace, self._plan_of) if len(xml) <= LONGEST else None
+        self._next = now + PAUSE
+        shape = _made(xml, message, namespace, self._plan_of)
         if shape is None:
             return
-        if len(self._known) >= MOST:
-            del self._known[next(iter(self._known))]
         start = xml[: _begins(xml)]
-        self._known[start] = (shape, *self._known.get(start, ())[: ALIKE - 1])
+        alike = self._known.pop(start, ())
+        if len(self._known) >= MOST:  # the one that was not added to for the longest time
+            del self._known[next(iter(self._known))]
+        self._known[start] = (shape, *alike[: ALIKE - 1])
 
 
 def _begins(xml: bytes) -> int:
@@ -179,6 +180,8 @@ class _Making:
             if known.many:
                 items = [item for item in node if local(item) == known.name] if known.within else [node]
                 many[known.attribute] += [self._value(known, item) for item in items]
+            elif known.attribute in values:  # the last one counts, and each has to be right
+                raise _UnknownShapeError
             else:
                 values[known.attribute] = self._value(known, node)
         if plan.choice and len(values) != 1:

@@ -13,7 +13,7 @@ from ctigw.csta.frame import MAX_SENT, FrameReader, FrameTooLongError, event_fra
 from ctigw.csta.types import EDITIONS, csta
 from ctigw.services.event_frames import Telling
 from ctigw.services.event_messages import event_message
-from ctigw.switch.driver import Cause
+from ctigw.switch.driver import Cause, Kind
 from ctigw.switch.events import Event
 from ctigw.switch.states import TRANSITIONS, State
 
@@ -52,6 +52,14 @@ def test_a_template_tells_what_the_encoder_does(event: Event, ways: list[Any]) -
         wanted = csta.encode(event_message(event, "17", local, show), namespace)
         (frame,) = FrameReader().feed(event_frames(start, (b"17",), tail))
         assert (frame.invoke_id, frame.body) == (9999, wanted)
+
+
+def test_what_is_known_of_one_event_is_not_taken_for_another() -> None:
+    for device in ("", "200", "", "201"):
+        event = Event(Kind.DELIVER, "7", device, Cause.NORMAL, "1", "2", "", "", "", {})
+        _start, tail = Telling(event).parts(State.ALERTING, "", SHOWS[0])
+        told = f"<alertingDevice><deviceIdentifier>{device}<" if device else "<alertingDevice><notKnown/>"
+        assert told.encode() in tail
 
 
 @given(

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+from twisted.internet.task import Clock
 
+from ctigw.app import BACKLOG, _endpoint
 from ctigw.config import Config, ConfigError, Listener, load, parse
 
 TLS = "tls_certificate = 'c.pem'\ntls_key = 'k.pem'"
@@ -171,3 +174,18 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
         load(tmp_path / "no.toml")
     with pytest.raises(ConfigError, match=f"^{tmp_path}: Is a directory$"):
         load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "waiting"),
+    [
+        ("tcp:0", BACKLOG),
+        ("tcp:0:interface=127.0.0.1", BACKLOG),
+        ("tcp6:0", BACKLOG),
+        ("tcp:0:backlog=7", 7),
+        ("tcp:0:127.0.0.1:9", 9),  # by its place
+    ],
+)
+def test_many_can_wait_to_be_accepted(endpoint: str, waiting: int) -> None:
+    made: Any = _endpoint(0, Listener(endpoint=endpoint), Clock())
+    assert made._backlog == waiting

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -245,6 +247,23 @@ def test_over_tls_the_end_of_the_gateway_waits_for_nobody_for_long(secure: Bench
     assert closed.called
     assert peer.pipe.aborted
     assert secure.nothing_is_left()
+
+
+def test_over_tls_who_is_gone_leaves_nothing_to_the_garbage_collector(secure: Bench) -> None:
+    peer = secure.tls_peer()
+    peer.send(STATUS + STATUS[:-1])  # the second never ends
+    peer.read()
+    gone = weakref.ref(secure.connection)
+    gc.collect()
+    gc.disable()
+    try:
+        peer.close()
+        peer.pipe.turn(5)
+        assert secure.nothing_is_left()
+        del peer
+        assert gone() is None
+    finally:
+        gc.enable()
 
 
 def test_who_does_not_even_shake_hands_is_closed(secure: Bench) -> None:

@@ -18,7 +18,7 @@ class Transport:
 
     def __init__(self, near: Any) -> None:
         self.socket = near
-        self.connected, self.disconnecting = 1, False
+        self.connected, self.disconnecting, self._writeDisconnected = 1, False, False
         self.dataBuffer = b""
         self._tempDataBuffer: list[bytes] = []
         self.written = b""
@@ -50,6 +50,7 @@ def test_the_socket_gets_it_at_once(ends: Any) -> None:
         {"dataBuffer": b"earlier"},
         {"_tempDataBuffer": [b"earlier"]},
         {"disconnecting": True},
+        {"_writeDisconnected": True},
         {"connected": 0},
     ],
 )
@@ -86,11 +87,11 @@ def test_a_lost_connection_is_found_by_the_transport(ends: Any) -> None:
 
 def test_the_private_parts_are_still_there() -> None:
     """What `send` knows of Twisted's TCP transports."""
-    parts = {"dataBuffer", "_tempDataBuffer", "disconnecting", "connected"}
-    assert {name for name in parts if not hasattr(Connection, name)} <= {"_tempDataBuffer"}
     anything: Any = object()
     with socket.socket() as own:
-        connection = Connection(own, anything, anything)
+        connection: Any = Connection(own, anything, anything)
+        state = (connection.disconnecting, connection._writeDisconnected, connection.connected)
+        assert not any(state)
         assert (connection.dataBuffer, connection._tempDataBuffer) == (b"", [])
         assert connection.socket is own
         assert can_send_at_once(connection)
@@ -112,6 +113,9 @@ class Sender:
         self._log.append(self._name)
         if self._then is not None:
             self._then()
+
+    def abort(self) -> None:
+        self._log.append(f"{self._name} is closed")
 
 
 def test_everybody_sends_at_the_end_of_the_turn() -> None:
@@ -148,5 +152,5 @@ def test_who_fails_costs_nobody_else_anything() -> None:
     turn.add(Sender("two", log))
     with structlog.testing.capture_logs() as logged:
         clock.advance(0)
-    assert log == ["one", "two"]
-    assert [entry["event"] for entry in logged] == ["not sent"]
+    assert log == ["one", "one is closed", "two"]
+    assert [entry["event"] for entry in logged] == ["not sent, closing"]

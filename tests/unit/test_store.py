@@ -16,6 +16,8 @@ from sqlalchemy.orm import Session
 from twisted.internet.defer import DeferredList
 
 from ctigw.errors import Reason, Refused
+from ctigw.store import audit
+from ctigw.store.audit import Audited
 from ctigw.store.database import HEAD, Database, DatabaseError
 from ctigw.store.line_features import LineMemory, all_features, keep_features
 from ctigw.store.migrations import settings
@@ -217,3 +219,14 @@ def test_passwords_are_not_told(url: str) -> None:
     with pytest.raises(DatabaseError) as refused:
         Database(url).open()
     assert "secret" not in str(refused.value)
+
+
+def test_what_is_old_goes_whatever_stands_before_it(database: Database) -> None:
+    """A clock may have been wrong: rows are not in the order of their times for sure."""
+    times = [99.0, 99.0, *range(10), 99.0, 3.0]
+    rows = [Audited(float(at), "a", "MakeCall", "ok") for at in times]
+
+    database.run_now(audit.record, rows)
+    gone = [database.run_now(audit.forget, 50.0, 4) for _ in range(4)]
+    assert gone == [4, 4, 3, 0]
+    assert [entry.at for entry in database.run_now(audit.entries)] == [99.0] * 3
