@@ -72,6 +72,7 @@ class CstaConnection(Protocol):
         self._dropped = 0
         self._full: IDelayedCall | None = None
         self._serving_now = 0
+        self._single = listener.one_frame_per_segment
         self._most_waiting = serving.limits.send_queue
         self._most_served = serving.limits.requests_in_hand
         self._rate = Rate(serving.limits.requests_per_second, serving.clock.seconds)
@@ -297,7 +298,7 @@ class CstaConnection(Protocol):
                 self._serving.counters["events dropped"] += len(cross_ref_ids)
             return
         association = self._association
-        if self._listener.one_frame_per_segment:
+        if self._single:
             for cross_ref_id in cross_ref_ids:
                 association.event(start, (cross_ref_id,), tail)
         else:
@@ -403,7 +404,7 @@ class CstaConnection(Protocol):
     def _flush(self) -> None:
         association = self._association
         while association.waiting and not (self._paused or self._lost or self._apart):
-            if self._alone or self._listener.one_frame_per_segment:
+            if self._alone or self._single:
                 self._alone = max(0, self._alone - 1)
                 self._write(association.outgoing(1))
                 self._keep_apart()
