@@ -13,6 +13,7 @@ from lxml import etree
 from ctigw.csta import application_session
 from ctigw.csta.application_session import SESSION
 from ctigw.csta.types import ED3, EDITIONS, csta
+from ctigw.xml.parsing import hardened
 
 SESSION_MESSAGES = frozenset(
     name for name, cls in csta.messages.items() if cls.__module__ == application_session.__name__
@@ -37,7 +38,7 @@ def validator(
     """
     csta_schema = _schema(schema_file, "csta.xsd")
     session_schema = _schema(session_schema_file, "application-session.xsd")
-    parser = etree.XMLParser(encoding="utf-8", resolve_entities=False, no_network=True, load_dtd=False)
+    parser = hardened()
 
     def why_not(xml: bytes) -> str | None:
         root = etree.fromstring(xml, parser)

@@ -207,7 +207,7 @@ class CstaConnection(Protocol):
 
     def _handle(self, incoming: Incoming) -> None:
         if type(incoming) is Request:
-            self._told_in = answer_namespace(incoming.namespace)
+            self._told_in = incoming.namespace
             self._serve(incoming)
         elif type(incoming) is Unreadable:
             self._refuse(incoming)

@@ -137,7 +137,7 @@ class Monitors:
         watched, number = self._object(session, request.monitor_object, request.monitor_type)
         watching = session.watching
         if watching is None:
-            watching = session.watching = Watching(session, session.client, session.show)
+            watching = session.watching = Watching(session)
         if len(watching.monitors) >= self._per_session:
             raise Refused(Reason.OVERALL_MONITOR_LIMIT_EXCEEDED)
         here = self._here(watched, number)
@@ -246,11 +246,12 @@ class Monitors:
             watching = party.watching
             if watching.over or flag in party.suppressed:
                 continue
-            if watching.show is not show or party.namespace != namespace:
-                namespace, show = party.namespace, watching.show
+            session = watching.session
+            if session.show is not show or party.namespace != namespace:
+                namespace, show = party.namespace, session.show
                 start, tail = telling.parts(local, namespace, show)
             try:
-                watching.client.send_event(start, party.cross_ref_ids, tail)
+                session.client.send_event(start, party.cross_ref_ids, tail)
             except FrameTooLongError:
                 self._counters["events too long"] += len(party.cross_ref_ids)
 
@@ -282,14 +283,14 @@ class Monitors:
                 continue
             if CallControlEvents.CALL_CLEARED not in monitor.suppressed:
                 start, tail = parted(csta.encode(call_cleared(event, ""), monitor.namespace))
-                monitor.watching.client.send_event(start, monitor.cross_ref_ids, tail)
+                monitor.watching.session.client.send_event(start, monitor.cross_ref_ids, tail)
             self._end(monitor)
 
     def _end(self, monitor: Monitor) -> None:
         """Stop a monitor, and say so to its client."""
         self._remove(monitor)
         stop = MonitorStop(monitor_cross_ref_id=monitor.cross_ref_id.decode())
-        monitor.watching.client.ask(stop, monitor.namespace)
+        monitor.watching.session.client.ask(stop, monitor.namespace)
 
 
 def _parties(event: CallEvent) -> list[str]:

@@ -93,8 +93,6 @@ class Watching:
     """
 
     session: Session
-    client: Client
-    show: Callable[[str], str]
     monitors: dict[bytes, Monitor] = field(default_factory=dict)
     over: bool = False
 

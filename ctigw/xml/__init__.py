@@ -103,9 +103,8 @@ class Schema:
         self.messages: dict[str, type] = {}
         self._max_depth = max_depth
         self._namespaces: dict[type, str] = {}
-        self._plans: dict[type, Plan] = {}
-        self._readers, self._writers = Readers(self.plan), Writers(self.plan)
-        self._shapes = Shapes(self.plan) if shapes else None
+        self._readers, self._writers = Readers(), Writers()
+        self._shapes = Shapes() if shapes else None
         self._roots: dict[tuple[type, str | None], _Root] = {}
 
     def register(self, cls: type[T], namespace: str | None = None) -> type[T]:
@@ -173,8 +172,5 @@ class Schema:
         return root
 
     def plan(self, cls: type) -> Plan:
-        """How ``cls`` is read and written; made once for each class."""
-        found = self._plans.get(cls)
-        if found is None:
-            found = self._plans[cls] = plan(cls)
-        return found
+        """How ``cls`` is read and written."""
+        return plan(cls)

@@ -7,6 +7,7 @@ import enum
 import types
 import typing
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -64,8 +65,9 @@ class Plan:
     choice: bool
 
 
+@cache
 def plan(cls: type) -> Plan:
-    """What the declaration of ``cls`` says."""
+    """What the declaration of ``cls`` says; looked at once."""
     hints = typing.get_type_hints(cls)
     children = tuple(_child(field, hints[field.name]) for field in dataclasses.fields(cls))
     return Plan(children, {child.outer: child for child in children}, hasattr(cls, "__xml_choice__"))

@@ -12,24 +12,22 @@ from ctigw.xml.declaration import (
     Child,
     Elements,
     Empty,
-    Plan,
     flag_name,
     is_record,
     parser_of,
+    plan,
 )
 from ctigw.xml.errors import XmlError
 from ctigw.xml.parsing import Element, local
 
 # A value from its element and the path to it.  Raises `XmlError`.
 Read = Callable[[Element, str], Any]
-PlanOf = Callable[[type], Plan]
 
 
 class Readers:
     """A function that reads it, for each class; made when it is first needed."""
 
-    def __init__(self, plan_of: PlanOf) -> None:
-        self._plan_of = plan_of
+    def __init__(self) -> None:
         self._readers: dict[type, Read] = {}
 
     def reader(self, cls: type) -> Read:
@@ -40,10 +38,10 @@ class Readers:
         return found
 
     def _made(self, cls: type) -> Read:
-        plan = self._plan_of(cls)
-        by_name = {child.outer: (child, self._leaf(child.type)) for child in plan.children}
-        required = [(child.attribute, child.name) for child in plan.children if child.required]
-        many = [child.attribute for child in plan.children if child.many]
+        declared = plan(cls)
+        by_name = {child.outer: (child, self._leaf(child.type)) for child in declared.children}
+        required = [(child.attribute, child.name) for child in declared.children if child.required]
+        many = [child.attribute for child in declared.children if child.many]
 
         def read(element: Element, path: str) -> Any:
             values: dict[str, Any] = {}
@@ -62,8 +60,8 @@ class Readers:
                     raise XmlError(path, f"missing {name}")
             for attribute in many:
                 values[attribute] = tuple(values.get(attribute, ()))
-            if plan.choice and len(values) != 1:
-                raise XmlError(path, "needs exactly one of " + ", ".join(plan.by_name))
+            if declared.choice and len(values) != 1:
+                raise XmlError(path, "needs exactly one of " + ", ".join(declared.by_name))
             return cls(**values)
 
         return read

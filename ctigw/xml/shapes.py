@@ -24,22 +24,19 @@ from functools import lru_cache
 from time import monotonic
 from typing import Any, NamedTuple
 
-from lxml import etree
-
 from ctigw.xml.declaration import (
     BOOLEANS,
     EMPTY,
     Child,
     Elements,
     Empty,
-    Plan,
     flag_name,
     is_record,
     parser_of,
+    plan,
 )
-from ctigw.xml.parsing import Element, local
-
-PlanOf = Callable[[type], Plan]
+from ctigw.xml.generated import Source
+from ctigw.xml.parsing import Element, local, parse
 
 # Seconds from one shape that is made to the next; so many are kept, by what documents begin with, and of
 # documents that begin alike; and the longest that are, in bytes.
@@ -51,7 +48,6 @@ LONGEST = 1024
 _TEXT = r"([\t\n !-%'-;=?-~]*+)"
 _SPACE = r"[ \t\r\n]*+"
 _TAG = re.compile(r"<[^<>]*>")
-_NAME = re.compile(r"</?([^\s/>]+)")
 
 
 class _Shape(NamedTuple):
@@ -65,8 +61,8 @@ class _Shape(NamedTuple):
 class Shapes:
     """The shapes that are known, by the bytes that their documents begin with.  ``now``: seconds."""
 
-    def __init__(self, plan_of: PlanOf, now: Callable[[], float] = monotonic) -> None:
-        self._plan_of, self._now = plan_of, now
+    def __init__(self, now: Callable[[], float] = monotonic) -> None:
+        self._now = now
         self._known: dict[bytes, tuple[_Shape, ...]] = {}
         self._next = now()
 
@@ -91,7 +87,7 @@ class Shapes:
         if len(xml) > LONGEST or (now := self._now()) < self._next:
             return
         self._next = now + PAUSE
-        shape = _made(xml, message, namespace, self._plan_of)
+        shape = _made(xml, message, namespace)
         if shape is None:
             return
         start = xml[: _begins(xml)]
@@ -111,19 +107,19 @@ class _UnknownShapeError(Exception):
     """There is something in the document that shapes do not have."""
 
 
-def _made(xml: bytes, message: object, namespace: str, plan_of: PlanOf) -> _Shape | None:
+def _made(xml: bytes, message: object, namespace: str) -> _Shape | None:
     """The shape of a document; None: it has something that shapes do not have."""
     end = _begins(xml)
     try:
         start, rest = str(xml[:end], "ascii"), str(xml[end:], "ascii")
         pattern, marked = _abstract(rest)
-        root = etree.fromstring((start + marked).encode(), _MARKED)
-        make = _Making(plan_of).function(type(message), root)
+        root = parse((start + marked).encode(), LONGEST)
+        make = _Making().function(type(message), root)
         shape = _Shape(re.compile(pattern).fullmatch, make, namespace)
         found = shape.match(start + rest, end)
         if found is None or make(found.groups()) != message:
             return None
-    except (_UnknownShapeError, ValueError, KeyError, etree.XMLSyntaxError):
+    except (_UnknownShapeError, ValueError, KeyError):
         return None
     return shape
 
@@ -151,30 +147,24 @@ def _abstract(rest: str) -> tuple[str, str]:
     return "".join(pattern), "".join(marked)
 
 
-_MARKED = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
-
-
 class _Making:
     """The making of a function from the texts of a document to its message: the document's elements, in which
     the texts are numbers, are gone through as `reading` would."""
 
-    def __init__(self, plan_of: PlanOf) -> None:
-        self._plan_of = plan_of
-        self._known: dict[str, Any] = {}
+    def __init__(self) -> None:
+        self._source = Source()
 
     def function(self, cls: type, root: Element) -> Callable[[tuple[str, ...]], Any]:
         """The function that makes a ``cls``."""
-        source = f"def make(g): return {self._record(cls, root)}\n"
-        exec(compile(source, f"<shape of {cls.__name__}>", "exec"), self._known)  # noqa: S102 - our own text
-        make: Callable[[tuple[str, ...]], Any] = self._known["make"]
-        return make
+        text = f"def made(g): return {self._record(cls, root)}\n"
+        return self._source.compiled(text, f"shape of {cls.__name__}")
 
     def _record(self, cls: type, element: Element) -> str:
-        plan = self._plan_of(cls)
+        declared = plan(cls)
         values: dict[str, str] = {}
-        many: dict[str, list[str]] = {child.attribute: [] for child in plan.children if child.many}
+        many: dict[str, list[str]] = {child.attribute: [] for child in declared.children if child.many}
         for node in element:
-            known = plan.by_name.get(local(node))
+            known = declared.by_name.get(local(node))
             if known is None:
                 continue
             if known.many:
@@ -184,33 +174,27 @@ class _Making:
                 raise _UnknownShapeError
             else:
                 values[known.attribute] = self._value(known, node)
-        if plan.choice and len(values) != 1:
+        if declared.choice and len(values) != 1:
             raise _UnknownShapeError
         for attribute, several in many.items():
             values[attribute] = f"({''.join(f'{one}, ' for one in several)})"
         arguments = ", ".join(f"{attribute}={value}" for attribute, value in values.items())
-        return f"{self._name(cls)}({arguments})"
+        return f"{self._source.name(cls)}({arguments})"
 
     def _value(self, child: Child, node: Element) -> str:
         hint = child.type
         if is_record(hint):
             return self._record(hint, node)
         if hint is Empty:
-            return self._name(EMPTY)
+            return self._source.name(EMPTY)
         if hint is Elements:  # whatever is in there may be in there once, and not again
             raise _UnknownShapeError
         if issubclass(hint, enum.Flag):
             names = {flag_name(member) for member in hint}
             told = [flag for flag in node if local(flag) in names]
             pairs = "".join(f"({local(flag)!r}, {_text(flag)}), " for flag in told)
-            return f"{self._name(_flags(hint))}(({pairs}))"
-        return _text(node) if hint is str else f"{self._name(parser_of(hint))}({_text(node)})"
-
-    def _name(self, what: Any) -> str:
-        """A name by which the function knows ``what``."""
-        name = f"k{len(self._known)}"
-        self._known[name] = what
-        return name
+            return f"{self._source.name(_flags(hint))}(({pairs}))"
+        return _text(node) if hint is str else f"{self._source.name(parser_of(hint))}({_text(node)})"
 
 
 def _text(node: Element) -> str:

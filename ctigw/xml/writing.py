@@ -11,7 +11,7 @@ elements and having it written.  For
 
 it reads
 
-    def write(it):
+    def made(it):
         v0 = it.call_id
         t0 = '' if v0 is None else f'<callID>{v0 if plain(v0) is None else escaped(v0)}</callID>'
         …
@@ -27,11 +27,11 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from ctigw.xml.declaration import Child, Elements, Empty, Plan, flag_name, is_record
+from ctigw.xml.declaration import Child, Elements, Empty, flag_name, is_record, plan
+from ctigw.xml.generated import Source
 
 # The content of an element, without its own tags.
 Write = Callable[[Any], str]
-PlanOf = Callable[[type], Plan]
 
 # What cannot stand in an ASCII document as it is.
 _ODD = re.compile(r"[^\t\n -%'-;=?-~]")
@@ -53,8 +53,7 @@ def escaped(text: str) -> str:
 class Writers:
     """A function that writes it, for each class; generated when it is first needed."""
 
-    def __init__(self, plan_of: PlanOf) -> None:
-        self._plan_of = plan_of
+    def __init__(self) -> None:
         self._writers: dict[type, Write] = {}
 
     def writer(self, cls: type) -> Write:
@@ -65,18 +64,18 @@ class Writers:
         return found
 
     def _generated(self, cls: type) -> Write:
-        source = _Source(self)
-        for child in self._plan_of(cls).children:
-            source.add(child)
-        return source.compiled(cls.__name__)
+        writing = _Writing(self)
+        for child in plan(cls).children:
+            writing.add(child)
+        return writing.compiled(cls.__name__)
 
 
-class _Source:
-    """The text of a function in the making, and the objects that it refers to."""
+class _Writing:
+    """The making of one function."""
 
     def __init__(self, writers: Writers) -> None:
         self._writers = writers
-        self._known: dict[str, Any] = {"odd": _ODD.search, "escaped": escaped}
+        self._source = Source(odd=_ODD.search, escaped=escaped)
         self._lines: list[str] = []
         self._parts: list[str] = []
 
@@ -103,9 +102,7 @@ class _Source:
     def compiled(self, name: str) -> Write:
         """The function."""
         body = "\n    ".join([*self._lines, f"return f'{''.join(self._parts)}'"])
-        exec(compile(f"def write(it):\n    {body}\n", f"<writer of {name}>", "exec"), self._known)  # noqa: S102 - our own text
-        write: Write = self._known["write"]
-        return write
+        return self._source.compiled(f"def made(it):\n    {body}\n", f"writer of {name}")
 
     def _element(self, child: Child, value: str) -> str:
         """The expression for one element."""
@@ -113,21 +110,15 @@ class _Source:
         if hint is Empty:
             return f"'<{name}/>'"
         if is_record(hint):
-            inner = self._name(self._writers.writer(hint))
+            inner = self._source.name(self._writers.writer(hint))
         elif hint is Elements:
-            inner = self._name(_leaves)
+            inner = self._source.name(_leaves)
         elif issubclass(hint, enum.Flag):
-            inner = self._name(_flags(hint))
+            inner = self._source.name(_flags(hint))
         else:
             return f"f'<{name}>{{{_text(hint, value)}}}</{name}>'"
         # What has no content is written without an end tag.
         return f"(f'<{name}>{{content}}</{name}>' if (content := {inner}({value})) else '<{name}/>')"
-
-    def _name(self, what: Any) -> str:
-        """A name by which the function knows ``what``."""
-        name = f"k{len(self._known)}"
-        self._known[name] = what
-        return name
 
 
 def _text(hint: Any, value: str) -> str:

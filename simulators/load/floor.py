@@ -22,23 +22,12 @@ from typing import Any
 import msgspec
 from lxml import etree
 
+from ctigw.xml.parsing import hardened
 from simulators.load.messages import PREFIX
 
 ZERO = ord("0")
 # By the root's tag: what stands before the invoke id of the answer, and everything behind it.
 Canned = Mapping[str, tuple[bytes, bytes]]
-
-
-def parser() -> etree.XMLParser[Any]:
-    """As hardened as the gateway's."""
-    return etree.XMLParser(
-        encoding="utf-8",
-        resolve_entities=False,
-        no_network=True,
-        load_dtd=False,
-        remove_comments=True,
-        remove_pis=True,
-    )
 
 
 def schema() -> etree.XMLSchema:
@@ -51,7 +40,7 @@ def parsed(file: str) -> None:
     from twisted.internet.protocol import Protocol
 
     canned = msgspec.json.decode(Path(file).read_bytes(), type=dict[str, tuple[bytes, bytes]])
-    hardened, valid, parse = parser(), schema().validate, etree.fromstring
+    parser, valid, parse = hardened(), schema().validate, etree.fromstring
 
     class Parsed(Protocol):
         rest = b""
@@ -69,7 +58,7 @@ def parsed(file: str) -> None:
                 stop = at + (data[at + 2] << 8 | data[at + 3])
                 if stop > end:
                     break
-                root = parse(data[at + PREFIX : stop], hardened)
+                root = parse(data[at + PREFIX : stop], parser)
                 if not valid(root):
                     raise ValueError("not valid")
                 before, behind = canned[root.tag]

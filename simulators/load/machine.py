@@ -11,8 +11,6 @@ from pathlib import Path
 
 MIB = 1 << 20
 URGENT = -15
-# The fields of /proc/PID/stat behind the name, which may hold anything: the first is the third of proc(5).
-_UTIME, _STIME = 11, 12
 
 
 def cpu_seconds(pid: int) -> float:
@@ -20,12 +18,6 @@ def cpu_seconds(pid: int) -> float:
     # The clock of another process, as clock_getcpuclockid(3) makes it: what /proc/PID/stat tells in ticks of
     # 10 ms would be 1 % of a short run.
     return time.clock_gettime((~pid << 3) | 2)
-
-
-def cpu_of_stat(stat: str, ticks_per_second: int) -> float:
-    """The same by the text of /proc/PID/stat, in seconds: a check on the clock."""
-    fields = stat.rpartition(")")[2].split()
-    return (int(fields[_UTIME]) + int(fields[_STIME])) / ticks_per_second
 
 
 def pss_of_rollup(text: str) -> int:

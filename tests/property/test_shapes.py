@@ -58,7 +58,7 @@ def with_texts(data: st.DataObject, xml: str, texts: st.SearchStrategy[str]) -> 
 
 def learned(xml: bytes) -> Shapes:
     """Shapes that have seen one document."""
-    shapes = Shapes(csta.plan)
+    shapes = Shapes()
     document = parsed.decode(xml)
     shapes.learn(xml, document.message, document.namespace)
     return shapes
@@ -170,7 +170,7 @@ def test_the_tags_must_be_the_same_to_the_letter() -> None:
 
 def test_they_are_made_now_and_then() -> None:
     clock = Clock()
-    shapes = Shapes(csta.plan, clock.seconds)
+    shapes = Shapes(clock.seconds)
     other = stop(7, "")
     shapes.learn(stop(7), parsed.decode(stop(7)).message, ED3)
     shapes.learn(other, parsed.decode(other).message, "")
@@ -182,7 +182,7 @@ def test_they_are_made_now_and_then() -> None:
 
 def test_few_shapes_are_kept() -> None:
     clock = Clock()
-    shapes = Shapes(csta.plan, clock.seconds)
+    shapes = Shapes(clock.seconds)
 
     def learn(xml: bytes, namespace: str) -> None:
         clock.advance(PAUSE)
