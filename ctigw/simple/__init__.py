@@ -1,0 +1,1 @@
+"""SIP requests served: registrar, proxy, publications, subscriptions, messages, foreign servers."""
