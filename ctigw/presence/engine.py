@@ -1,0 +1,342 @@
+"""The engine: collect, compose, keep private, filter.
+
+What is known of a presentity comes from several sources, each with a provisioned priority: publications, and what
+others contribute (phones, long-term status, foreign servers).  It is composed once when it has changed and
+somebody watches, and rendered once for each distinct view; a watcher is told only when what it sees is another
+document than the one it was given last.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Literal
+
+from ctigw.expiring import After, Expiring
+from ctigw.presence import views
+from ctigw.presence.composition import Component, Composed, compose
+from ctigw.presence.documents import read
+from ctigw.presence.errors import TooManyError
+from ctigw.presence.filters import Filter
+from ctigw.presence.publications import Keep, Publication, Publications, forgetful
+from ctigw.presence.sources import Provisioned, source_of
+from ctigw.rules import Rule, Visibility, applying, reachability
+from ctigw.values import named
+
+State = Literal["active", "pending", "terminated"]
+# Of what a watcher can see by each visibility.
+STATES: Mapping[Visibility, State] = {
+    Visibility.ALL: "active",
+    Visibility.REACHABILITY_ONLY: "active",
+    Visibility.POLITE_BLOCK: "active",
+    Visibility.CONFIRM: "pending",
+    Visibility.BLOCK: "terminated",
+}
+# What people see of themselves.
+OWN = Rule("")
+
+
+@named
+class Settings:
+    """``without_rule``: what everybody sees of a presentity that has no rule for all others."""
+
+    source: Provisioned
+    without_rule: Visibility = Visibility.CONFIRM
+    publications_per_presentity: int = 20
+    watchers_per_presentity: int = 10_000
+    watchings_per_watcher: int = 5_000
+
+
+class Watching:
+    """One watcher's view of one presentity.
+
+    ``tell`` is called when `document` gives another one; ``accept``: the media types that the watcher takes.
+    """
+
+    __slots__ = (
+        *("accept", "event", "filter", "id", "presentity", "reason"),
+        *("rule", "state", "tell", "told", "watcher"),
+    )
+
+    def __init__(
+        self,
+        id_: str,
+        presentity: str,
+        watcher: str,
+        tell: Callable[[], None],
+        what: Filter | None,
+        accept: tuple[str, ...],
+    ) -> None:
+        self.id, self.presentity, self.watcher, self.tell = id_, presentity, watcher, tell
+        self.filter, self.accept = what, accept
+        self.rule = OWN
+        self.state: State = "active"
+        self.reason = ""
+        # The last thing that happened to it, in the words of RFC 3858.
+        self.event = "subscribe"
+        self.told: bytes | None = None
+
+    def decide(self, rule: Rule) -> bool:
+        """``rule`` holds from now on; whether that makes a difference to the state."""
+        before, self.rule, self.state = self.state, rule, STATES[rule.visibility]
+        self.reason = "rejected" if self.state == "terminated" else ""
+        return self.state != before
+
+
+class _Presentity:
+    __slots__ = ("components", "composed", "contributions", "name", "observers", "views", "watchings")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.contributions: dict[str, Component] = {}
+        self.watchings: dict[str, Watching] = {}
+        self.observers: dict[int, Callable[[Watching], None]] = {}
+        self.forget()
+
+    def forget(self) -> None:
+        """What was made of the components is out of date."""
+        self.components: list[Component] | None = None
+        self.composed: Composed | None = None
+        self.views: dict[object, bytes] = {}
+
+
+class Presence:
+    """All presentities.  ``rules`` gives a presentity's.
+
+    ``first`` is told of whoever begins to watch a presentity that nobody watched, ``last`` the presentity when
+    the last one leaves.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        now: Callable[[], float],
+        after: After,
+        token: Callable[[], str],
+        rules: Callable[[str], Sequence[Rule]],
+        keep: Keep = forgetful,
+    ) -> None:
+        self._settings, self._now, self._token, self._rules = settings, now, token, rules
+        self.publications = Publications(
+            keep, token, now, self._changed, per_presentity=settings.publications_per_presentity
+        )
+        self._expiring: Expiring[Publication] = Expiring(now, after, self.publications.over)
+        self.publications.renewed = lambda publication: self._expiring.set(publication, publication.expires)
+        self.publications.removed = self._expiring.drop
+        self._presentities: dict[str, _Presentity] = {}
+        self._dirty: set[str] = set()
+        self._watched: Counter[str] = Counter()
+        self.first: Callable[[Watching], None] = lambda _watching: None
+        self.last: Callable[[str], None] = lambda _presentity: None
+
+    # What is known
+
+    def contribute(self, presentity: str, key: str, body: bytes | None, way: str, agent: str = "") -> None:
+        """The state of ``presentity`` that the contributor ``key`` knows is ``body`` now; None: it knows nothing.
+
+        ``way`` names the kind of source, whose priority it has unless the document says otherwise.
+        """
+        here = self._of(presentity)
+        if body is None:
+            here.contributions.pop(key, None)
+        else:
+            document = read(body)
+            name, priority = source_of(document, way, agent, self._settings.source)
+            here.contributions[key] = Component(name, priority, self._now(), document, key)
+        self._changed(presentity)
+
+    def _changed(self, presentity: str) -> None:
+        here = self._presentities.get(presentity)
+        if here is not None:  # otherwise nobody has looked at it
+            here.forget()
+            self._dirty.add(presentity)
+
+    def _of(self, presentity: str) -> _Presentity:
+        here = self._presentities.get(presentity)
+        if here is None:
+            here = self._presentities[presentity] = _Presentity(presentity)
+        return here
+
+    def _components(self, here: _Presentity) -> list[Component]:
+        if here.components is None:
+            published = map(self._published, self.publications.of(here.name))
+            here.components = [*here.contributions.values(), *published]
+        return here.components
+
+    def _published(self, publication: Publication) -> Component:
+        if publication.document is None:
+            publication.document = read(publication.body)
+        document = publication.document
+        name, priority = source_of(document, "publication", publication.agent, self._settings.source)
+        since, etag, expires = publication.published, publication.etag, publication.expires
+        return Component(name, priority, since, document, etag, expires)
+
+    def _composed(self, here: _Presentity) -> Composed:
+        if here.composed is None:
+            here.composed = compose(entity(here.name), self._components(here))
+        return here.composed
+
+    # Who watches
+
+    def watch(
+        self,
+        presentity: str,
+        watcher: str,
+        tell: Callable[[], None],
+        what: Filter | None = None,
+        accept: tuple[str, ...] = (),
+    ) -> Watching:
+        """``watcher`` watches ``presentity``, as far as its rules allow; see `Watching.state`.
+
+        Who is not allowed to is not remembered.  Raises `TooManyError`.
+        """
+        here = self._of(presentity)
+        watching = Watching(self._token(), presentity, watcher, tell, what, accept)
+        watching.decide(self._rule(presentity, watcher))
+        if watching.state == "terminated":
+            self._forget_if_empty(here)
+            return watching
+        settings = self._settings
+        if (
+            len(here.watchings) >= settings.watchers_per_presentity
+            or self._watched[watcher] >= settings.watchings_per_watcher
+        ):
+            self._forget_if_empty(here)
+            raise TooManyError("too many subscriptions")
+        here.watchings[watching.id] = watching
+        self._watched[watcher] += 1
+        if len(here.watchings) == 1:
+            self.first(watching)
+        self._observed(here, watching)
+        return watching
+
+    def leave(self, watching: Watching, event: str = "timeout") -> None:
+        """It watches no longer; a second time does nothing."""
+        here = self._presentities.get(watching.presentity)
+        if here is None or here.watchings.pop(watching.id, None) is None:
+            return
+        watching.state, watching.event = "terminated", event
+        self._watched[watching.watcher] -= 1
+        if not self._watched[watching.watcher]:
+            del self._watched[watching.watcher]
+        self._observed(here, watching)
+        if not here.watchings:
+            self.last(watching.presentity)
+        self._forget_if_empty(here)
+
+    def reviewed(self, presentity: str) -> None:
+        """The rules of ``presentity`` may have changed: they hold for whoever watches now, too."""
+        here = self._presentities.get(presentity)
+        if here is None:
+            return
+        for watching in tuple(here.watchings.values()):
+            if watching.decide(self._rule(presentity, watching.watcher)):
+                watching.event = {"active": "approved", "terminated": "rejected"}.get(watching.state, "subscribe")
+                self._observed(here, watching)
+                watching.tell()
+        self._changed(presentity)
+
+    def document(self, watching: Watching) -> bytes:
+        """What ``watching`` shows now; it is told of other documents than this one from now on."""
+        watching.told = self._seen(self._of(watching.presentity), watching)
+        return watching.told
+
+    def settle(self) -> None:
+        """Compose what has changed, and tell whoever sees something else now."""
+        while self._dirty:
+            here = self._presentities.get(self._dirty.pop())
+            if here is None:
+                continue
+            for watching in tuple(here.watchings.values()):
+                seen = self._seen(here, watching)
+                if seen is not watching.told and seen != watching.told:
+                    watching.tell()
+            self._forget_if_empty(here)
+
+    def visibility(self, presentity: str, watcher: str) -> Visibility:
+        """How much ``watcher`` may see of ``presentity``."""
+        return self._rule(presentity, watcher).visibility
+
+    def _rule(self, presentity: str, watcher: str) -> Rule:
+        if watcher == presentity:
+            return OWN
+        return applying(self._rules(presentity), watcher) or Rule("", self._settings.without_rule)
+
+    def _seen(self, here: _Presentity, watching: Watching) -> bytes:
+        rule = watching.rule
+        key = (rule.visibility, rule.excluded_sources, rule.whens, watching.filter)
+        seen = here.views.get(key)
+        if seen is None:
+            seen = self._view(here, rule)
+            if watching.filter is not None:
+                seen = watching.filter.apply(seen)
+            here.views[key] = seen
+        return seen
+
+    def _view(self, here: _Presentity, rule: Rule) -> bytes:
+        if rule.visibility is Visibility.ALL:
+            if not rule.excluded_sources:
+                return self._composed(here).xml
+            return compose(entity(here.name), self._components(here), frozenset(rule.excluded_sources)).xml
+        if rule.visibility is Visibility.REACHABILITY_ONLY:
+            status = reachability(rule, self._statuses(here))
+            return views.polite(entity(here.name), self._composed(here).basic, status)
+        return views.nothing(entity(here.name))
+
+    def _statuses(self, here: _Presentity) -> dict[str, str]:
+        """What each source says in one word; of several of one name the one that wins."""
+        components = sorted(self._components(here), key=lambda part: (part.priority, part.since))
+        return {component.source: component.document.status for component in components}
+
+    # Who is watched by whom
+
+    def watchings(self, presentity: str) -> list[Watching]:
+        """Who watches ``presentity``."""
+        here = self._presentities.get(presentity)
+        return list(here.watchings.values()) if here else []
+
+    def observe(self, presentity: str, observer: Callable[[Watching], None]) -> Callable[[], None]:
+        """Tell ``observer`` of each watcher of ``presentity`` that comes, goes or is decided on, until the result
+        is called."""
+        here = self._of(presentity)
+        here.observers[id(observer)] = observer
+
+        def end() -> None:
+            here.observers.pop(id(observer), None)
+            self._forget_if_empty(here)
+
+        return end
+
+    def _observed(self, here: _Presentity, watching: Watching) -> None:
+        for observer in tuple(here.observers.values()):
+            observer(watching)
+
+    # Upkeep
+
+    def figures(self) -> dict[str, int]:
+        """How many there are of everything."""
+        return {
+            "publications": len(self.publications),
+            "presentities": len(self._presentities),
+            "watchings": self._watched.total(),
+        }
+
+    def explain(self, presentity: str) -> list[dict[str, Any]]:
+        """Every component of the presentity's state: its source, what it says, and what of it won."""
+        here = self._presentities.get(presentity) or _Presentity(presentity)
+        return self._composed(here).explanation(self._now())
+
+    def restore(self, publications: Iterable[Publication]) -> None:
+        """Take back what was stored."""
+        self.publications.restore(publications)
+
+    def _forget_if_empty(self, here: _Presentity) -> None:
+        if not (here.contributions or here.watchings or here.observers):
+            self._presentities.pop(here.name, None)
+
+
+def entity(presentity: str) -> str:
+    """How documents name a presentity."""
+    return f"sip:{presentity}"
+

@@ -1,0 +1,178 @@
+"""Lists (RFC 4662): one subscription for many people, whose changes come together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from typing import Literal
+
+from ctigw.expiring import After
+from ctigw.presence.engine import Presence, Watching
+from ctigw.presence.errors import TooManyError
+from ctigw.presence.filters import Filter
+from ctigw.presence.lists import Instance, Rlmi
+from ctigw.simple.accounts import Accounts
+from ctigw.simple.packages import Body, Changed, Wanted
+from ctigw.sip.errors import Rejected
+
+# The contact list of alice@example.com is the resource alice-contacts@example.com.
+CONTACTS = "-contacts"
+NOBODY = Instance("terminated", "noresource")
+TOO_MANY = Instance("terminated", "giveup")
+
+
+class Lists:
+    """The lists that there are: everybody's contact list, and those of the configuration (``fixed``)."""
+
+    def __init__(
+        self,
+        presence: Presence,
+        accounts: Accounts,
+        fixed: Mapping[str, Iterable[str]],
+        *,
+        after: After,
+        token: Callable[[], str],
+        seconds: float,
+    ) -> None:
+        self._presence, self._accounts = presence, accounts
+        self._fixed = {uri: tuple(members) for uri, members in fixed.items()}
+        self._after, self._token, self._seconds = after, token, seconds
+        self._open: dict[str, set[ListWatch]] = {}
+        accounts.changed.append(self._changed)
+
+    def members(self, resource: str, watcher: str) -> tuple[str, ...] | None:
+        """Who is in the list ``resource``; None when it is no list.
+
+        Raises `Rejected`: 403, since a contact list is for its owner alone.
+        """
+        if resource in self._fixed:
+            return self._fixed[resource]
+        owner = owner_of(resource)
+        person = self._accounts.get(owner) if owner else None
+        if person is None:
+            return None
+        if watcher != owner:
+            raise Rejected(403, "Only its owner may watch this list")
+        return tuple(person.contacts)
+
+    def watch(
+        self, wanted: Wanted, members: tuple[str, ...], changed: Changed, what: Filter | None
+    ) -> ListWatch:
+        """Watch everybody in a list; ``changed`` is called once for what changes within the interval."""
+        watch = ListWatch(self._presence, self._accounts, wanted, changed, what, self._token)
+        watch.later = partial(self._after, self._seconds)
+        watch.gone = partial(self._gone, wanted.resource)
+        watch.set_members(members)
+        self._open.setdefault(wanted.resource, set()).add(watch)
+        return watch
+
+    def _gone(self, resource: str, watch: ListWatch) -> None:
+        same = self._open.get(resource, set())
+        same.discard(watch)
+        if not same:
+            self._open.pop(resource, None)
+
+    def _changed(self, aor: str) -> None:
+        """Somebody's contacts may be others now."""
+        user, _, domain = aor.partition("@")
+        person = self._accounts.get(aor)
+        for watch in tuple(self._open.get(f"{user}{CONTACTS}@{domain}", ())):
+            watch.set_members(tuple(person.contacts) if person else ())
+
+
+def owner_of(resource: str) -> str:
+    """Whose contact list ``resource`` would be; "" when it is not called like one."""
+    user, _, domain = resource.rpartition("@")
+    return f"{user.removesuffix(CONTACTS)}@{domain}" if user.endswith(CONTACTS) else ""
+
+
+class ListWatch:
+    """One watcher's view of a list."""
+
+    state: Literal["active"] = "active"
+    reason = ""
+
+    def __init__(
+        self,
+        presence: Presence,
+        accounts: Accounts,
+        wanted: Wanted,
+        changed: Changed,
+        what: Filter | None,
+        token: Callable[[], str],
+    ) -> None:
+        self._presence, self._accounts, self._wanted = presence, accounts, wanted
+        self._tell, self._filter = changed, what
+        self._rlmi = Rlmi(f"sip:{wanted.resource}", wanted.resource.rpartition("@")[2], token)
+        # None: there is no such person, or the watcher watches too many.
+        self._members: dict[str, Watching | Instance] = {}
+        self._touched: set[str] = set()
+        self._others = self._waiting = self._closed = False
+        self.later: Callable[[Callable[[], None]], object] = lambda call: call()
+        self.gone: Callable[[ListWatch], None] = lambda _watch: None
+
+    def set_members(self, members: tuple[str, ...]) -> None:
+        """These are in the list now."""
+        if tuple(self._members) == members:
+            return
+        before, self._members = self._members, {}
+        for member in members:
+            self._members[member] = before.pop(member, None) or self._watching(member)
+        for watching in before.values():
+            self._leave(watching)
+        self._others = True  # who left can only be told by a full list
+        self._soon()
+
+    def _watching(self, member: str) -> Watching | Instance:
+        if not self._accounts.exists(member):
+            return NOBODY
+        try:
+            touch = partial(self._touch, member)
+            accept = self._wanted.accept
+            return self._presence.watch(member, self._wanted.watcher, touch, self._filter, accept)
+        except TooManyError:
+            return TOO_MANY
+
+    def _touch(self, member: str) -> None:
+        self._touched.add(member)
+        self._soon()
+
+    def _soon(self) -> None:
+        """What changes within the interval goes into one NOTIFY."""
+        if not self._waiting:
+            self._waiting = True
+            self.later(self._now)
+
+    def _now(self) -> None:
+        self._waiting = False
+        if not self._closed and (self._touched or self._others):
+            self._tell()
+
+    def body(self, *, full: bool) -> Body | None:
+        """Everybody, or those whose state has changed."""
+        full = full or self._others
+        told = self._members if full else {m: self._members[m] for m in self._touched if m in self._members}
+        self._touched, self._others = set(), False
+        instances = {f"sip:{member}": self._instance(watching) for member, watching in told.items()}
+        content_type, data = self._rlmi.notify(instances, full=full)
+        return Body(content_type, data, (("Require", "eventlist"),))
+
+    def _instance(self, watching: Watching | Instance) -> Instance:
+        if isinstance(watching, Instance):
+            return watching
+        if watching.state == "terminated":
+            return Instance("terminated", watching.reason)
+        document = self._presence.document(watching)
+        return Instance(watching.state, document=document if watching.state == "active" else None)
+
+    def close(self, event: str) -> None:
+        """The watcher leaves."""
+        if not self._closed:
+            self._closed = True
+            for watching in self._members.values():
+                self._leave(watching, event)
+            self.gone(self)
+
+    def _leave(self, watching: Watching | Instance, event: str = "timeout") -> None:
+        if isinstance(watching, Watching):
+            self._presence.leave(watching, event)

@@ -1,0 +1,165 @@
+"""Instant messages (RFC 3428): to every contact of the user, kept for those who are away."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Protocol
+
+import structlog
+
+from ctigw.simple.accounts import Accounts
+from ctigw.simple.headers import date, media_type
+from ctigw.simple.proxy import Branch, Proxy, relayed
+from ctigw.simple.registrar import Binding, Registrar
+from ctigw.sip.errors import Rejected
+from ctigw.sip.message import Request
+from ctigw.sip.stack import Incoming, Outcome, Stack
+from ctigw.values import value
+
+# What says that a user is away, rather than that the message is no good.
+AWAY = frozenset({404, 408, 410, 430, 480, 481, 500, 503, 504})
+# What says nothing to a person, and is not kept: notices about other messages.
+FLEETING = frozenset({"application/im-iscomposing+xml", "message/imdn+xml"})
+log = structlog.get_logger(__name__)
+
+
+@value
+class Note:
+    """A message that waits for ``recipient``; ``at`` in seconds since 1970, ``id`` for `Mailbox.remove`."""
+
+    id: str
+    recipient: str
+    sender: str
+    at: float
+    content_type: str
+    body: bytes
+
+
+class Mailbox(Protocol):
+    """Where messages wait for those who are away."""
+
+    def put(self, note: Note, done: Callable[[bool], None]) -> None:
+        """Keep it, and then say whether that was possible."""
+
+    def waiting(self, recipient: str, done: Callable[[list[Note]], None]) -> None:
+        """Those for ``recipient``, the oldest first."""
+
+    def remove(self, note: Note) -> None:
+        """It is delivered."""
+
+
+class History(Protocol):
+    """Who wrote to whom: recent communications."""
+
+    def __call__(self, sender: str, recipient: str, at: float, content_type: str, body: bytes) -> None:
+        """A message was delivered, or is kept."""
+
+
+def no_history(_sender: str, _recipient: str, _at: float, _content_type: str, _body: bytes) -> None:
+    """Nobody wants to know."""
+
+
+class Messaging:
+    """``mailbox`` None: who is away does not get messages, and the sender is told so."""
+
+    def __init__(
+        self,
+        stack: Stack,
+        proxy: Proxy,
+        accounts: Accounts,
+        registrar: Registrar,
+        *,
+        now: Callable[[], float],
+        token: Callable[[], str],
+        mailbox: Mailbox | None = None,
+        history: History = no_history,
+    ) -> None:
+        self._stack, self._proxy, self._accounts, self._registrar = stack, proxy, accounts, registrar
+        self._now, self._token, self._mailbox, self._history = now, token, mailbox, history
+        # Those whose waiting messages are on their way.
+        self._delivering: set[str] = set()
+        registrar.reached = self._reached
+
+    def message(self, incoming: Incoming, sender: str, recipient: str) -> None:
+        """Serve a MESSAGE.  Raises `Rejected`: 404, 480, 482, 483."""
+        if not self._accounts.exists(recipient):
+            raise Rejected(404)
+        branches = [self._branch(binding) for binding in self._registrar.bindings(recipient)]
+        if branches:
+            done = partial(self._answered, incoming, sender, recipient)
+            self._proxy.send(incoming, branches, sender, done)
+        elif self._keeps(incoming.request):
+            self._keep(incoming, sender, recipient)
+        else:
+            raise Rejected(480)
+
+    def _branch(self, binding: Binding) -> Branch:
+        return Branch(binding.uri, self._stack.reachable(binding.source, binding.uri))
+
+    def _answered(self, incoming: Incoming, sender: str, recipient: str, outcome: Outcome) -> None:
+        if outcome.status in AWAY and self._keeps(incoming.request):
+            self._keep(incoming, sender, recipient)
+            return
+        if outcome.status // 100 == 2:  # noqa: PLR2004 - success
+            request = incoming.request
+            self._remember(Note("", recipient, sender, self._now(), request.get("Content-Type"), request.body))
+        relayed(incoming, outcome)
+
+    def _keeps(self, request: Request) -> bool:
+        return self._mailbox is not None and media_type(request.get("Content-Type")) not in FLEETING
+
+    def _keep(self, incoming: Incoming, sender: str, recipient: str) -> None:
+        assert self._mailbox is not None
+        request = incoming.request
+        content_type = request.get("Content-Type") or "text/plain"
+        note = Note(self._token(), recipient, sender, self._now(), content_type, request.body)
+        self._mailbox.put(note, partial(self._kept, incoming, note))
+
+    def _kept(self, incoming: Incoming, note: Note, kept: bool) -> None:
+        if kept:
+            self._remember(note)
+        incoming.respond(202 if kept else 480)
+
+    def _remember(self, note: Note) -> None:
+        if media_type(note.content_type) not in FLEETING:
+            self._history(note.sender, note.recipient, note.at, note.content_type, note.body)
+
+    # Those who come back
+
+    def _reached(self, aor: str) -> None:
+        if self._mailbox is not None and aor not in self._delivering:
+            self._delivering.add(aor)
+            self._mailbox.waiting(aor, partial(self._deliver, aor))
+
+    def _deliver(self, aor: str, notes: list[Note]) -> None:
+        """One after the other, so that they arrive in order; the first that does not stops them."""
+        bindings = self._registrar.bindings(aor)
+        if not notes or not bindings:
+            self._delivering.discard(aor)
+            return
+        branch = self._branch(bindings[0])
+        request = self._request(notes[0], branch.uri)
+        self._stack.request(request, branch.target, partial(self._delivered, aor, notes))
+
+    def _delivered(self, aor: str, notes: list[Note], outcome: Outcome) -> None:
+        if outcome.status // 100 != 2 and outcome.status in AWAY:  # noqa: PLR2004 - success
+            self._delivering.discard(aor)
+            return
+        if outcome.status // 100 != 2:  # noqa: PLR2004 - as above
+            log.info("a kept message was refused", recipient=aor, status=outcome.status)
+        assert self._mailbox is not None
+        self._mailbox.remove(notes[0])
+        self._deliver(aor, notes[1:])
+
+    def _request(self, note: Note, uri: str) -> Request:
+        headers = {
+            "From": [f"<sip:{note.sender}>;tag={self._token()}"],
+            "To": [f"<sip:{note.recipient}>"],
+            "Call-ID": [self._token()],
+            "CSeq": ["1 MESSAGE"],
+            "P-Asserted-Identity": [f"<sip:{note.sender}>"],
+            "Date": [date(note.at)],
+            "Content-Type": [note.content_type],
+        }
+        return Request("MESSAGE", uri, headers, note.body)

@@ -1,0 +1,104 @@
+"""The event package "presence" (RFC 3856), of people and of lists of people (RFC 4662)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Literal
+
+from ctigw.presence.documents import CPIM, PIDF
+from ctigw.presence.engine import Presence, Watching
+from ctigw.presence.errors import TooManyError
+from ctigw.presence.filters import Filter, FilterError, parse
+from ctigw.simple.accounts import Accounts
+from ctigw.simple.list_watch import Lists, ListWatch
+from ctigw.simple.packages import Body, Changed, Wanted, chosen
+from ctigw.sip.errors import Rejected
+
+FILTER = "application/simple-filter+xml"
+# Not a document for others: what the engine made a presentity's state of, for the presentity.
+EXPLANATION = "application/vnd.ctigw.explanation+json"
+LIST_TYPE = "application/rlmi+xml"
+
+
+class PresencePackage:
+    """What others may see of ``presence``; ``lists`` knows which resources are lists."""
+
+    name = "presence"
+    types = (PIDF, CPIM)
+
+    def __init__(self, presence: Presence, accounts: Accounts, lists: Lists) -> None:
+        self._presence, self._accounts, self._lists = presence, accounts, lists
+
+    def open(self, wanted: Wanted, changed: Changed) -> PresenceWatch | ListWatch:
+        """Raises `Rejected`: 403, 404, 406, 421, 488."""
+        members = self._lists.members(wanted.resource, wanted.watcher)
+        if members is not None:
+            return self._open_list(wanted, members, changed)
+        if not self._accounts.exists(wanted.resource):
+            raise Rejected(404)
+        content_type = chosen(wanted, (*self.types, EXPLANATION))
+        if not content_type:
+            raise Rejected(406, headers=(("Accept", ", ".join(self.types)),))
+        if content_type == EXPLANATION and wanted.watcher != wanted.resource:
+            raise Rejected(403, "Only the presentity is told")
+        what = filter_in(wanted)
+        try:
+            accept = wanted.accept
+            watching = self._presence.watch(wanted.resource, wanted.watcher, changed, what, accept)
+        except TooManyError as error:
+            raise Rejected(403, str(error).capitalize()) from None
+        return PresenceWatch(self._presence, watching, content_type)
+
+    def _open_list(self, wanted: Wanted, members: tuple[str, ...], changed: Changed) -> ListWatch:
+        if "eventlist" not in wanted.supported:
+            raise Rejected(421, headers=(("Require", "eventlist"),))
+        if wanted.accept and LIST_TYPE not in wanted.accept and "*/*" not in wanted.accept:
+            raise Rejected(406, headers=(("Accept", f"multipart/related, {LIST_TYPE}, {PIDF}"),))
+        return self._lists.watch(wanted, members, changed, filter_in(wanted))
+
+
+class PresenceWatch:
+    """One watcher of one presentity."""
+
+    __slots__ = ("_content_type", "_presence", "_watching")
+
+    def __init__(self, presence: Presence, watching: Watching, content_type: str) -> None:
+        self._presence, self._watching, self._content_type = presence, watching, content_type
+
+    @property
+    def state(self) -> Literal["active", "pending", "terminated"]:
+        """As the presentity's rules have it."""
+        return self._watching.state
+
+    @property
+    def reason(self) -> str:
+        """Why it is terminated."""
+        return self._watching.reason
+
+    def body(self, *, full: bool) -> Body | None:
+        """The document as this watcher sees it."""
+        if self._watching.state == "terminated":
+            return None
+        document = self._presence.document(self._watching)
+        if self._content_type == EXPLANATION:
+            document = json.dumps(self._presence.explain(self._watching.presentity)).encode()
+        return Body(self._content_type, document)
+
+    def close(self, event: str) -> None:
+        """The watcher leaves."""
+        self._presence.leave(self._watching, event)
+
+
+def filter_in(wanted: Wanted) -> Filter | None:
+    """The filter that a SUBSCRIBE brings (RFC 4660).  Raises `Rejected`: 415, 488."""
+    if not wanted.body:
+        return None
+    if wanted.content_type != FILTER:
+        raise Rejected(415, headers=(("Accept", FILTER),))
+    try:
+        return parse(wanted.body)
+    except FilterError as error:
+        raise Rejected(488, f"Filter: {error}") from None
+
+

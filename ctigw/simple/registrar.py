@@ -1,0 +1,179 @@
+"""The registrar (RFC 3261 §10): where users can be reached, each binding until it expires."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import partial
+
+from ctigw.expiring import After, Expiring
+from ctigw.simple.headers import Expiries
+from ctigw.sip.errors import Malformed, Rejected
+from ctigw.sip.hops import Remote
+from ctigw.sip.message import Request
+from ctigw.sip.stack import Incoming
+from ctigw.sip.uri import parse_name_addr, parse_uri
+from ctigw.values import named, value
+
+
+class Binding:
+    """A contact of an address of record.  ``source``: where its REGISTER came from, if directly from it."""
+
+    __slots__ = ("aor", "call_id", "cseq", "due", "expires", "q", "source", "uri")
+
+    def __init__(
+        self, aor: str, uri: str, q: float, expires: float, call_id: str, cseq: int, source: Remote | None
+    ) -> None:
+        self.aor, self.uri, self.q, self.expires = aor, uri, q, expires
+        self.call_id, self.cseq, self.source = call_id, cseq, source
+        self.due = 0
+
+
+@value
+class Moved:
+    """What is to be stored of a REGISTER: bindings that are new or renewed, and those that are gone."""
+
+    put: tuple[Binding, ...]
+    gone: tuple[Binding, ...]
+
+
+# Stores a change and then says whether that went well, at once or later.
+Keep = Callable[[Moved, Callable[[bool], None]], None]
+
+
+def forgetful(_moved: Moved, done: Callable[[bool], None]) -> None:
+    """Stores nothing."""
+    done(True)
+
+
+@named
+class Settings:
+    """``contacts``: how many bindings somebody may have."""
+
+    expiries: Expiries
+    contacts: int = 10
+
+
+class Registrar:
+    """The bindings of everybody.  ``reached`` is told who can be reached again, or in one more place."""
+
+    def __init__(
+        self, settings: Settings, *, now: Callable[[], float], after: After, keep: Keep = forgetful
+    ) -> None:
+        self._settings, self._now, self._keep = settings, now, keep
+        self._of: dict[str, dict[str, Binding]] = {}
+        self._expiring: Expiring[Binding] = Expiring(now, after, self._over)
+        self.reached: Callable[[str], None] = lambda _aor: None
+
+    def __len__(self) -> int:
+        return sum(map(len, self._of.values()))
+
+    def bindings(self, aor: str) -> list[Binding]:
+        """Where ``aor`` can be reached, best first."""
+        return sorted(self._of.get(aor, {}).values(), key=lambda binding: -binding.q)
+
+    def restore(self, bindings: Iterable[Binding]) -> None:
+        """Take back what was stored."""
+        for binding in bindings:
+            self._put(binding)
+
+    def register(self, incoming: Incoming, aor: str) -> None:
+        """Serve a REGISTER for ``aor``.  Raises `Rejected`: 400, 403, 423, 500."""
+        request = incoming.request
+        contacts = request.values("Contact")
+        if contacts == ["*"]:
+            moved = self._clear(request, aor)
+        else:
+            moved = self._moved(incoming, aor, contacts)
+        if moved.put or moved.gone:
+            self._keep(moved, partial(self._kept, incoming, aor, moved))
+        else:
+            self._kept(incoming, aor, moved, True)
+
+    def _kept(self, incoming: Incoming, aor: str, moved: Moved, kept: bool) -> None:
+        if not kept:
+            incoming.respond(503, [("Retry-After", "5")])
+            return
+        for binding in moved.gone:
+            self._take(binding)
+        for binding in moved.put:
+            self._put(binding)
+        incoming.respond(200, [("Contact", self._shown(binding)) for binding in self.bindings(aor)])
+        if moved.put:
+            self.reached(aor)
+
+    def _clear(self, request: Request, aor: str) -> Moved:
+        if request.get("Expires").strip() != "0":
+            raise Rejected(400, "Contact * needs Expires 0")
+        here = tuple(self._of.get(aor, {}).values())
+        for binding in here:
+            self._in_order(binding, request)
+        return Moved((), here)
+
+    def _moved(self, incoming: Incoming, aor: str, contacts: list[str]) -> Moved:
+        request = incoming.request
+        here = self._of.get(aor, {})
+        put: list[Binding] = []
+        gone: list[Binding] = []
+        for text in contacts:
+            contact = parse_name_addr(text)
+            uri = parse_uri(contact.uri)
+            if uri.scheme not in ("sip", "sips"):
+                raise Rejected(400, "Contact is no SIP address")
+            old = here.get(contact.uri)
+            if old is not None:
+                self._in_order(old, request)
+            seconds = self._settings.expiries.granted(request, contact.param("expires"))
+            if seconds:
+                q, expires = _q(contact.param("q")), self._now() + seconds
+                call_id, cseq = request.get("Call-ID"), request.cseq
+                put.append(Binding(aor, contact.uri, q, expires, call_id, cseq, _directly(incoming)))
+            elif old is not None:
+                gone.append(old)
+        if len({*here, *(binding.uri for binding in put)}) - len(gone) > self._settings.contacts:
+            raise Rejected(403, "Too many contacts")
+        return Moved(tuple(put), tuple(gone))
+
+    def _in_order(self, binding: Binding, request: Request) -> None:
+        """A REGISTER that was overtaken changes nothing (§10.3 step 7)."""
+        if binding.call_id == request.get("Call-ID") and request.cseq <= binding.cseq:
+            raise Rejected(500, "Out of order")
+
+    def _shown(self, binding: Binding) -> str:
+        left = max(0, round(binding.expires - self._now()))
+        return f"<{binding.uri}>;q={binding.q:g};expires={left}"
+
+    def _put(self, binding: Binding) -> None:
+        here = self._of.setdefault(binding.aor, {})
+        if binding.uri in here:
+            self._expiring.drop(here[binding.uri])
+        here[binding.uri] = binding
+        self._expiring.set(binding, binding.expires)
+
+    def _take(self, binding: Binding) -> None:
+        here = self._of.get(binding.aor, {})
+        here.pop(binding.uri, None)
+        self._expiring.drop(binding)
+        if not here:
+            self._of.pop(binding.aor, None)
+
+    def _over(self, binding: Binding) -> None:
+        self._take(binding)
+        self._keep(Moved((), (binding,)), lambda _kept: None)
+
+
+def _q(text: str | None) -> float:
+    """§20.10: 0 to 1; 1 when it is not there."""
+    if not text:
+        return 1.0
+    try:
+        q = float(text)
+    except ValueError:
+        q = -1.0
+    if not 0 <= q <= 1:
+        raise Malformed(400, "Bad q")
+    return q
+
+
+def _directly(incoming: Incoming) -> Remote | None:
+    """Where a REGISTER came from, if no proxy was between: behind a NAT, the only way back."""
+    return incoming.source if len(incoming.request.values("Via")) == 1 else None

@@ -1,0 +1,266 @@
+"""The notifier (RFC 6665): subscriptions to any event package, and their NOTIFYs.
+
+There is one NOTIFY under way for each subscription; what changes meanwhile is in the next one.  So a subscriber gets
+them in order, the newest state wins over those that nobody would see any more, and no sequence number is used twice.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from functools import partial
+
+import structlog
+
+from ctigw.expiring import After, Expiring
+from ctigw.sip.dialog import Dialog
+from ctigw.sip.errors import Rejected
+from ctigw.sip.hops import Remote
+from ctigw.sip.message import Request
+from ctigw.sip.stack import Incoming, Outcome, Stack
+from ctigw.simple.headers import Expiries, accepted, option_tags, parameters
+from ctigw.simple.packages import Package, Wanted, Watch
+from ctigw.values import named
+
+# What a NOTIFY can be answered that ends its subscription (RFC 6665 §4.2.2, RFC 5057 §5.1), beside a timeout.
+ENDING = frozenset({404, 405, 408, 410, 416, 480, 481, 482, 483, 484, 485, 489, 501, 604})
+# As the stack says that there is no way to the watcher.
+UNREACHABLE = 503
+log = structlog.get_logger(__name__)
+
+
+@named
+class Settings:
+    """``expiries``: seconds that a subscription may last; ``notify_seconds``: the least between two NOTIFYs."""
+
+    expiries: Expiries
+    notify_seconds: float = 0.0
+
+
+class Subscription:
+    """A dialog, and what its NOTIFYs tell."""
+
+    __slots__ = (
+        *("dialog", "due", "event", "expires", "full", "package", "sent", "source"),
+        *("ended", "in_flight", "pending", "watch", "watcher"),
+    )
+
+    watch: Watch
+
+    def __init__(self, dialog: Dialog, watcher: str, event: str, package: str, source: Remote) -> None:
+        self.dialog, self.watcher = dialog, watcher
+        self.event, self.package, self.source = event, package, source
+        self.due = 0
+        self.expires = 0.0
+        # Whether the next NOTIFY has to say everything.
+        self.full = True
+        self.sent = 0.0
+        # A NOTIFY is under way; another is to be sent.
+        self.in_flight = self.pending = False
+        # The reason of the last NOTIFY, once it is to be sent.
+        self.ended = ""
+
+
+class Subscriptions:
+    """All of them, by their dialogs.  `flush` sends what is to be sent, at the end of a turn."""
+
+    def __init__(
+        self,
+        stack: Stack,
+        settings: Settings,
+        packages: Mapping[str, Package],
+        *,
+        now: Callable[[], float],
+        after: After,
+        token: Callable[[], str],
+        counters: Counter[str],
+    ) -> None:
+        self._stack, self._settings, self._packages = stack, settings, packages
+        self._now, self._after, self._token, self._counters = now, after, token, counters
+        self._by_dialog: dict[tuple[str, str, str], Subscription] = {}
+        self._expiring: Expiring[Subscription] = Expiring(now, after, partial(self._end, reason="timeout"))
+        self._due: dict[Subscription, None] = {}
+
+    def __len__(self) -> int:
+        return len(self._by_dialog)
+
+    # SUBSCRIBE
+
+    def initial(self, incoming: Incoming, resource: str, watcher: str) -> None:
+        """Serve a SUBSCRIBE outside of a dialog.  Raises `Rejected`."""
+        request = incoming.request
+        package = self._package(request)
+        seconds = self._settings.expiries.granted(request)
+        if not request.get("Contact"):
+            raise Rejected(400, "No Contact")
+        tag = self._token()
+        dialog = Dialog.uas(request, tag, incoming.contact)
+        subscription = Subscription(
+            dialog, watcher, request.get("Event"), package.name, incoming.source
+        )
+        wanted = Wanted(
+            resource=resource,
+            watcher=watcher,
+            accept=accepted(request),
+            supported=option_tags(request, "Supported"),
+            parameters=parameters(request.get("Event")),
+            content_type=request.get("Content-Type").partition(";")[0].strip().lower(),
+            body=request.body,
+            fetch=not seconds,
+        )
+        subscription.watch = package.open(wanted, partial(self._changed, subscription))
+        if subscription.watch.state == "terminated":
+            subscription.watch.close("rejected")
+            raise Rejected(403)
+        incoming.respond(200, self._granted(seconds, incoming), tag=tag)
+        self._by_dialog[dialog.key] = subscription
+        self._counters[f"subscriptions to {package.name}"] += 1
+        self._extend(subscription, seconds)
+
+    def refresh(self, incoming: Incoming, watcher: str) -> None:
+        """Serve a SUBSCRIBE within a dialog: it changes when the subscription ends, and nothing else.
+
+        Raises `Rejected`: 481 when there is none, 403 when it is somebody else's.
+        """
+        request = incoming.request
+        subscription = self._of(request)
+        if watcher != subscription.watcher:
+            raise Rejected(403, "Not Your Subscription")
+        if package_name(request) != subscription.package:
+            raise Rejected(489, headers=self._allow_events())
+        seconds = self._settings.expiries.granted(request)
+        subscription.dialog.check(request)
+        subscription.source = incoming.source
+        incoming.respond(200, self._granted(seconds, incoming))
+        self._extend(subscription, seconds)
+
+    def _extend(self, subscription: Subscription, seconds: float) -> None:
+        subscription.full = True
+        if not seconds:
+            self._end(subscription, "timeout")
+            return
+        subscription.expires = self._now() + seconds
+        self._expiring.set(subscription, subscription.expires)
+        self._changed(subscription)
+
+    def _granted(self, seconds: float, incoming: Incoming) -> list[tuple[str, str]]:
+        return [("Expires", str(int(seconds))), ("Contact", incoming.contact)]
+
+    def _package(self, request: Request) -> Package:
+        package = self._packages.get(package_name(request))
+        if package is None:
+            raise Rejected(489, headers=self._allow_events())
+        return package
+
+    def _allow_events(self) -> tuple[tuple[str, str], ...]:
+        return (("Allow-Events", ", ".join(self._packages)),)
+
+    def _of(self, request: Request) -> Subscription:
+        subscription = self._by_dialog.get(_key(request))
+        if subscription is None or subscription.ended:
+            raise Rejected(481)
+        return subscription
+
+    # NOTIFY
+
+    def _changed(self, subscription: Subscription) -> None:
+        self._due[subscription] = None
+
+    def flush(self) -> None:
+        """Send what is to be said, unless a NOTIFY is under way or was just now."""
+        while self._due:
+            due, self._due = self._due, {}
+            for subscription in due:
+                if subscription.in_flight:
+                    subscription.pending = True
+                elif (wait := self._too_soon(subscription)) > 0:
+                    self._later(subscription, wait)
+                else:
+                    self._notify(subscription)
+
+    def _too_soon(self, subscription: Subscription) -> float:
+        """Seconds until the next NOTIFY may be sent; one that was asked for, or is the last, may always."""
+        if not self._settings.notify_seconds or subscription.full or subscription.ended:
+            return 0
+        return subscription.sent + self._settings.notify_seconds - self._now()
+
+    def _later(self, subscription: Subscription, seconds: float) -> None:
+        if not subscription.pending:
+            subscription.pending = True
+            self._after(seconds, partial(self._again, subscription))
+
+    def _again(self, subscription: Subscription) -> None:
+        if subscription.pending and not subscription.in_flight:
+            subscription.pending = False
+            self._changed(subscription)
+
+    def _notify(self, subscription: Subscription) -> None:
+        watch = subscription.watch
+        if watch.state == "terminated" and not subscription.ended:
+            self._over(subscription, watch.reason or "noresource")
+        if subscription.dialog.key not in self._by_dialog and not subscription.ended:
+            return
+        body = watch.body(full=subscription.full)
+        subscription.full = subscription.pending = False
+        subscription.in_flight, subscription.sent = True, self._now()
+        request = subscription.dialog.request("NOTIFY")
+        request.set("Event", subscription.event)
+        request.set("Subscription-State", self._state(subscription))
+        if body is not None:
+            request.set("Content-Type", body.content_type)
+            for name, text in body.headers:
+                request.set(name, text)
+            request.body = body.data
+        if subscription.ended:
+            watch.close(subscription.ended)
+        self._counters["NOTIFYs sent"] += 1
+        self._stack.request(
+            request, self._stack.towards(request, subscription.source), partial(self._answered, subscription)
+        )
+
+    def _state(self, subscription: Subscription) -> str:
+        if subscription.ended:
+            return f"terminated;reason={subscription.ended}"
+        left = max(0, round(subscription.expires - self._now()))
+        return f"{subscription.watch.state};expires={left}"
+
+    def _answered(self, subscription: Subscription, outcome: Outcome) -> None:
+        subscription.in_flight = False
+        if outcome.status in ENDING or (outcome.response is None and outcome.status == UNREACHABLE):
+            self._gone(subscription, outcome.status)
+        elif subscription.pending:
+            subscription.pending = False
+            self._changed(subscription)
+
+    def _gone(self, subscription: Subscription, status: int) -> None:
+        if not subscription.ended:
+            log.info("watcher is gone", watcher=subscription.watcher, status=status)
+            self._counters["watchers gone"] += 1
+            self._over(subscription, "noresource")
+            subscription.watch.close("giveup")
+
+    # The end
+
+    def _end(self, subscription: Subscription, reason: str) -> None:
+        """The last NOTIFY says why."""
+        self._over(subscription, reason)
+        self._changed(subscription)
+
+    def _over(self, subscription: Subscription, reason: str) -> None:
+        subscription.ended = reason
+        self._expiring.drop(subscription)
+        self._by_dialog.pop(subscription.dialog.key, None)
+
+    def close(self) -> None:
+        """End them all: whoever wants to know more has to subscribe again."""
+        for subscription in tuple(self._by_dialog.values()):
+            self._end(subscription, "deactivated")
+
+
+def package_name(request: Request) -> str:
+    """The event package that a SUBSCRIBE, a PUBLISH or a NOTIFY is about."""
+    return request.get("Event").partition(";")[0].strip().lower()
+
+
+def _key(request: Request) -> tuple[str, str, str]:
+    return request.get("Call-ID"), request.to_tag, request.from_tag
