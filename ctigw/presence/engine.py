@@ -14,12 +14,11 @@ from typing import Any, Literal
 
 from ctigw.expiring import After, Expiring
 from ctigw.presence import views
-from ctigw.presence.composition import Component, Composed, compose
-from ctigw.presence.documents import read
+from ctigw.presence.composition import Component, Composed, Won, compose
 from ctigw.presence.errors import TooManyError
 from ctigw.presence.filters import Filter
 from ctigw.presence.publications import Keep, Publication, Publications, forgetful
-from ctigw.presence.sources import Provisioned, source_of
+from ctigw.presence.sources import Provisioned, Sources, status_of
 from ctigw.rules import Rule, Visibility, applying, reachability
 from ctigw.values import named
 
@@ -118,6 +117,7 @@ class Presence:
         keep: Keep = forgetful,
     ) -> None:
         self._settings, self._now, self._token, self._rules = settings, now, token, rules
+        self._sources = Sources(settings.source)
         self.publications = Publications(
             keep, token, now, self._changed, per_presentity=settings.publications_per_presentity
         )
@@ -141,9 +141,7 @@ class Presence:
         if body is None:
             here.contributions.pop(key, None)
         else:
-            document = read(body)
-            name, priority = source_of(document, way, agent, self._settings.source)
-            here.contributions[key] = Component(name, priority, self._now(), document, key)
+            here.contributions[key] = self._sources.component(way, body, self._now(), agent=agent, etag=key)
         self._changed(presentity)
 
     def _changed(self, presentity: str) -> None:
@@ -165,12 +163,16 @@ class Presence:
         return here.components
 
     def _published(self, publication: Publication) -> Component:
-        if publication.document is None:
-            publication.document = read(publication.body)
-        document = publication.document
-        name, priority = source_of(document, "publication", publication.agent, self._settings.source)
-        since, etag, expires = publication.published, publication.etag, publication.expires
-        return Component(name, priority, since, document, etag, expires)
+        if publication.component is None:
+            publication.component = self._sources.component(
+                "publication",
+                publication.body,
+                publication.published,
+                agent=publication.agent,
+                etag=publication.etag,
+                expires=publication.expires,
+            )
+        return publication.component
 
     def _composed(self, here: _Presentity) -> Composed:
         if here.composed is None:
@@ -287,7 +289,7 @@ class Presence:
     def _statuses(self, here: _Presentity) -> dict[str, str]:
         """What each source says in one word; of several of one name the one that wins."""
         components = sorted(self._components(here), key=lambda part: (part.priority, part.since))
-        return {component.source: component.document.status for component in components}
+        return {component.source: status_of(component) for component in components}
 
     # Who is watched by whom
 
@@ -323,9 +325,28 @@ class Presence:
         }
 
     def explain(self, presentity: str) -> list[dict[str, Any]]:
-        """Every component of the presentity's state: its source, what it says, and what of it won."""
+        """Every component of the presentity's state, the highest first: its source, what it says, what of it won.
+
+        Ages and what is left are in seconds.
+        """
         here = self._presentities.get(presentity) or _Presentity(presentity)
-        return self._composed(here).explanation(self._now())
+        won = self._composed(here).explanation
+        components = sorted(self._components(here), key=lambda part: (-part.priority, -part.since))
+        return [self._explained(component, won) for component in components]
+
+    def _explained(self, component: Component, won: Sequence[Won]) -> dict[str, Any]:
+        document, now = component.document, self._now()
+        return {
+            "source": component.source,
+            "priority": component.priority,
+            "etag": component.etag,
+            "age": round(now - component.since),
+            "expires": None if component.expires is None else round(component.expires - now),
+            "basic": document.basic,
+            "activities": list(document.activities),
+            "tuples": [part.key for part in document.tuples],
+            "won": [each.what for each in won if each.source == component.source],
+        }
 
     def restore(self, publications: Iterable[Publication]) -> None:
         """Take back what was stored."""

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from functools import partial
 
-from ctigw.presence.documents import Document
+from ctigw.presence.composition import Component
 from ctigw.presence.errors import (
     NoSuchPublicationError,
     NothingPublishedError,
@@ -31,15 +31,15 @@ class Publication:
     that the document changed) are seconds since 1970.  ``agent``: the User-Agent that published it.
     """
 
-    __slots__ = ("agent", "body", "document", "due", "etag", "expires", "id", "presentity", "published")
+    __slots__ = ("agent", "body", "component", "due", "etag", "expires", "id", "presentity", "published")
 
     def __init__(
         self, id_: str, presentity: str, etag: str, agent: str, expires: float, published: float, body: bytes
     ) -> None:
         self.id, self.presentity, self.etag, self.agent = id_, presentity, etag, agent
         self.expires, self.published, self.body = expires, published, body
-        # ``body`` as it is understood, once somebody had to; see `components`.
-        self.document: Document | None = None
+        # ``body`` as it is understood, once somebody had to.
+        self.component: Component | None = None
         self.due = 0
 
 
@@ -189,8 +189,8 @@ class Publications:
         new = Publication(
             old.id if old else etag, asked.presentity, etag, agent, now + asked.seconds, since, body
         )
-        if old and same and agent == old.agent:
-            new.document = old.document
+        if old and same and old.component and agent == old.agent:
+            new.component = old.component.renewed(etag, new.expires)
         return new
 
     def _apply(self, asked: Publish, old: Publication | None, new: Publication) -> Published:

@@ -4,26 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ctigw.presence.documents import Document
+from ctigw.presence.composition import Component
+from ctigw.presence.documents import read
 
-OVERRIDE = "override"
-# What the provisioning makes of how a document came ("publication", "phone", "foreign", "long-term", "override"),
-# of the source that it names itself ("" for none), and of the User-Agent: a source's name and its priority.
+# What the provisioning makes of how a document came ("publication", "phone", "foreign", "long-term"), of the source
+# that it names itself ("" for none), and of the User-Agent: a source's name and its priority, the higher wins.
 Provisioned = Callable[[str, str, str], tuple[str, int]]
 
 
-def source_of(document: Document, way: str, agent: str, provisioned: Provisioned) -> tuple[str, int]:
-    """The name of the source of ``document``, and its priority: the higher wins."""
-    said = next((part.source for part in document.tuples if part.source), "")
-    name, priority = provisioned(way, said, agent)
-    if any(is_override(part.id) for part in document.tuples):
-        return name, provisioned(OVERRIDE, "", "")[1]
-    return name, priority
+class Sources:
+    """Makes components of what comes in."""
+
+    def __init__(self, provisioned: Provisioned) -> None:
+        self._provisioned = provisioned
+
+    def component(
+        self,
+        way: str,
+        body: bytes,
+        since: float,
+        *,
+        agent: str = "",
+        etag: str = "",
+        expires: float | None = None,
+    ) -> Component:
+        """What the document ``body`` tells, which came in this ``way``, from ``agent``."""
+        document = read(body)
+        said = next((part.source for part in document.tuples if part.source), "")
+        name, priority = self._provisioned(way, said, agent)
+        return Component(name, priority, since, document, etag, expires)
 
 
-def is_override(tuple_id: str) -> bool:
-    """Whether a tuple says by its id that its user overrides every device.
-
-    Cisco's clients use ``pws-override``, ``pws-persistent`` and ``cupc-override``.
-    """
-    return tuple_id.endswith("-override") or tuple_id == "pws-persistent"
+def status_of(component: Component) -> str:
+    """What a component says in one word: the first activity, or "open" or "closed"; "" when neither."""
+    document = component.document
+    return document.activities[0] if document.activities else document.basic

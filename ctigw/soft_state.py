@@ -1,0 +1,248 @@
+"""What SIP and presence keep in the database: publications, bindings, messages that wait; and whom they know.
+
+Everything that is answered is answered after its commit; see `store.grouped`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import count
+
+import structlog
+from msgspec import Struct, json
+from sqlalchemy.orm import Session
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import LoopingCall
+from twisted.python.failure import Failure
+
+from ctigw.directory import journal, long_term, people, recent
+from ctigw.directory.errors import DirectoryError
+from ctigw.directory.journal import Kind
+from ctigw.directory.people import Profile
+from ctigw.presence.publications import Change, Publication
+from ctigw.simple.messaging import Note
+from ctigw.simple.registrar import Binding, Moved
+from ctigw.sip.hops import Remote
+from ctigw.store import bindings, messages, publications
+from ctigw.store.database import Database
+from ctigw.store.grouped import Grouped
+
+# Seconds between two looks at what others, such as the command line, have changed in the directory.
+LOOK = 1.0
+log = structlog.get_logger(__name__)
+Done = Callable[[bool], None]
+
+
+class _Reached(Struct):
+    """What is kept of a binding beside its columns."""
+
+    q: float
+    call_id: str
+    cseq: int
+    source: Remote | None
+
+
+class SoftState:
+    """``told`` is called after somebody was told that something is stored: there may be something to send."""
+
+    def __init__(self, database: Database, clock: IReactorTime, told: Callable[[], None], *, days: float) -> None:
+        self._database, self._clock, self._told, self._days = database, clock, told, days
+        self._numbers = count(int(clock.seconds() * 1e3))
+        self._publications = Grouped(database, _write_publications, told, name="publications")
+        self._bindings = Grouped(database, _write_bindings, told, name="bindings")
+        self._messages = Grouped(database, _write_messages, told, name="messages")
+
+    # Publications and bindings
+
+    def publication(self, change: Change, done: Done) -> None:
+        """Store a publication that has changed, or forget it."""
+        published = change.publication
+        row = publications.Row(
+            published.id,
+            published.presentity,
+            published.etag,
+            published.agent,
+            published.expires,
+            published.published,
+            next(self._numbers),
+            published.body,
+        )
+        self._publications.put((row, change.gone), done)
+
+    def registered(self, moved: Moved, done: Done) -> None:
+        """Store the bindings of an address that have changed, and forget those that are gone."""
+        self._bindings.put(moved, done)
+
+    def restored(self) -> tuple[list[Publication], list[Binding]]:
+        """What was stored and has not expired; blocks, so for the start."""
+        now = self._clock.seconds()
+        published = self._database.run_now(publications.load, now)
+        bound = self._database.run_now(bindings.load, now)
+        return [_publication(row) for row in published], [_binding(row) for row in bound]
+
+    # Messages that wait
+
+    def put(self, note: Note, done: Done) -> None:
+        """`Mailbox.put`."""
+        expires = note.at + self._days * 86_400
+        row = messages.Row(note.recipient, note.sender, note.content_type, note.at, expires, note.body)
+        self._messages.put(row, done)
+
+    def waiting(self, recipient: str, done: Callable[[list[Note]], None]) -> None:
+        """`Mailbox.waiting`."""
+
+        def found(rows: list[tuple[int, messages.Row]] | Failure) -> None:
+            if isinstance(rows, Failure):
+                log.warning("messages cannot be looked up", why=rows.getErrorMessage())
+                rows = []
+            done([_note(number, row) for number, row in rows])
+            self._told()
+
+        self._database.submit(messages.waiting, recipient, self._clock.seconds()).addBoth(found)
+
+    def remove(self, note: Note) -> None:
+        """`Mailbox.remove`."""
+        self._submit("a message stays", messages.forget, [int(note.id)])
+
+    def remember(self, sender: str, recipient: str, at: float, content_type: str, body: bytes) -> None:
+        """`History`: that they wrote to each other, for both; not what."""
+        self._submit("a message is not in the history", _remember, sender, recipient, at)
+
+    def _submit(self, what: str, function: Callable[..., object], *args: object) -> None:
+        def failed(failure: Failure) -> None:
+            log.warning(what, why=failure.getErrorMessage())
+
+        self._database.submit(function, *args).addErrback(failed)
+
+
+class Following:
+    """Keeps what is known of people as the directory has it, whoever changes that.
+
+    ``put`` is told profiles that are new or have changed, ``gone`` the name of who is no more, ``long_term``
+    a name and a document, or None.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        clock: IReactorTime,
+        *,
+        put: Callable[[Sequence[Profile]], None],
+        gone: Callable[[str], None],
+        long_term: Callable[[str, bytes | None], None],
+        told: Callable[[], None],
+    ) -> None:
+        self._database, self._put, self._gone = database, put, gone
+        self._long_term, self._told = long_term, told
+        self._last = 0
+        self._loop = LoopingCall(self.look)
+        self._loop.clock = clock
+
+    def start(self) -> None:
+        """Load everything, which blocks, and then look again and again."""
+        self._last = self._database.run_now(journal.last)
+        self._put(self._database.run_now(people.load))
+        for name, _since, body in self._database.run_now(long_term.statuses):
+            self._long_term(name, body)
+        self._loop.start(LOOK, now=False)
+
+    def stop(self) -> None:
+        """Look no more."""
+        if self._loop.running:
+            self._loop.stop()
+
+    def look(self) -> object:
+        """Take over what has changed; fires when that is done."""
+        return self._database.submit(_news, self._last).addCallbacks(self._take, self._not_now)
+
+    def _take(self, news: _News | None) -> None:
+        if news is None:
+            return
+        self._last = news.last
+        self._put(news.profiles)
+        for name in news.gone:
+            self._gone(name)
+        for name, body in news.long_term:
+            self._long_term(name, body)
+        self._told()
+
+    def _not_now(self, failure: Failure) -> None:
+        log.debug("the directory cannot be looked at", why=failure.getErrorMessage())
+
+
+class _News(Struct):
+    """What has changed since; ``last``: the number of the last change that is in it."""
+
+    last: int
+    profiles: list[Profile]
+    gone: list[str]
+    long_term: list[tuple[str, bytes | None]]
+
+
+def _news(session: Session, after: int) -> _News | None:
+    changes = journal.since(session, after)
+    if not changes:
+        return None
+    names = dict.fromkeys(change.user for change in changes)
+    found = {name: people.profile(session, name) for name in names}
+    statuses = dict.fromkeys(c.user for c in changes if c.kind is Kind.LONG_TERM_STATUS)
+    return _News(
+        changes[-1].number,
+        [profile for profile in found.values() if profile is not None],
+        [name for name, profile in found.items() if profile is None],
+        [(name, long_term.status(session, name) if found[name] else None) for name in statuses],
+    )
+
+
+def _write_publications(session: Session, changes: Sequence[tuple[publications.Row, bool]]) -> list[bool]:
+    puts = [row for row, gone in changes if not gone]
+    publications.write(session, puts, [row.etag for row, gone in changes if gone])
+    return [True] * len(changes)
+
+
+def _write_bindings(session: Session, moves: Sequence[Moved]) -> list[bool]:
+    rows: dict[tuple[str, str], bindings.Row | None] = {}
+    for moved in moves:  # in their order: who comes back after leaving is there
+        rows.update({(binding.aor, binding.uri): None for binding in moved.gone})
+        rows.update({(binding.aor, binding.uri): _row(binding) for binding in moved.put})
+    puts = [row for row in rows.values() if row is not None]
+    bindings.write(session, puts, [key for key, row in rows.items() if row is None])
+    return [True] * len(moves)
+
+
+def _write_messages(session: Session, rows: Sequence[messages.Row]) -> list[bool]:
+    return messages.keep(session, rows)
+
+
+def _remember(session: Session, sender: str, recipient: str, at: float) -> None:
+    timestamp = journal.written(at)
+    for owner, other in ((sender, recipient), (recipient, sender)):
+        entry = recent.Communication(timestamp, "im", f"<with>sip:{other}</with>")
+        try:
+            recent.add(session, owner, entry)
+        except DirectoryError:  # one of them is nobody of ours
+            continue
+
+
+def _row(binding: Binding) -> bindings.Row:
+    reached = _Reached(binding.q, binding.call_id, binding.cseq, binding.source)
+    return bindings.Row(binding.aor, binding.uri, json.encode(reached), binding.expires)
+
+
+def _binding(row: bindings.Row) -> Binding:
+    kept = json.decode(row.data, type=_Reached)
+    # A connection does not outlive the process; where datagrams came from may still be right.
+    source = kept.source if kept.source is not None and not kept.source.flow else None
+    return Binding(row.aor, row.contact, kept.q, row.expires, kept.call_id, kept.cseq, source)
+
+
+def _publication(row: publications.Row) -> Publication:
+    return Publication(
+        row.publication, row.presentity, row.etag, row.source, row.expires, row.published, row.body
+    )
+
+
+def _note(number: int, row: messages.Row) -> Note:
+    return Note(str(number), row.recipient, row.sender, row.at, row.content_type, row.body)
+
+

@@ -1,0 +1,62 @@
+"""Writing what somebody waits for: all that comes while the database is busy goes into one transaction.
+
+One statement for hundreds of rows costs what it costs for one (see `rows`), so whoever publishes waits for one
+commit, and not for a commit of everybody who was before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Generic, TypeVar
+
+import structlog
+from sqlalchemy.orm import Session
+from twisted.python.failure import Failure
+
+from ctigw.store.database import Database
+
+Item = TypeVar("Item")
+# Writes all, in their order; which of them it took.
+Write = Callable[[Session, Sequence[Item]], Sequence[bool]]
+Done = Callable[[bool], None]
+# In one transaction: some ms of work in the database's thread, for which logins and settings wait.
+MOST = 1_024
+# That may wait; beyond them the answer is no at once.
+BOUND = 20_000
+log = structlog.get_logger(__name__)
+
+
+class Grouped(Generic[Item]):
+    """``told`` is called when some have been told what became of theirs."""
+
+    def __init__(self, database: Database, write: Write[Item], told: Callable[[], None], *, name: str) -> None:
+        self._database, self._write, self._told, self._name = database, write, told, name
+        self._waiting: list[tuple[Item, Done]] = []
+        self._busy = False
+
+    def put(self, item: Item, done: Done) -> None:
+        """Have ``item`` written; ``done`` is told, later, whether it was."""
+        if len(self._waiting) >= BOUND:
+            done(False)
+            return
+        self._waiting.append((item, done))
+        if not self._busy:
+            self._next()
+
+    def _next(self) -> None:
+        group, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
+        self._busy = bool(group)
+        if group:
+            items = [item for item, _ in group]
+            written = self._database.submit(self._write, items)
+            written.addBoth(self._written, [done for _, done in group])
+
+    def _written(self, outcome: Sequence[bool] | Failure, waiting: Sequence[Done]) -> None:
+        if isinstance(outcome, Failure):
+            log.warning("not stored", what=self._name, entries=len(waiting), why=outcome.getErrorMessage())
+            outcome = [False] * len(waiting)
+        # Before anybody is told: what they ask for in turn goes with those that wait.
+        self._next()
+        for done, taken in zip(waiting, outcome, strict=True):
+            done(taken)
+        self._told()
