@@ -12,7 +12,7 @@ from typing import Literal
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from ctigw.directory import applications
+from ctigw.directory import applications, users
 from ctigw.directory.passwords import hash_password, needs_rehash, verify_password
 from ctigw.store.tables import Application, Line, User
 
@@ -33,6 +33,8 @@ class Candidate:
 
     principal: Principal | None
     password_hash: str | None = None
+    # Whether SIP's digest can be checked; it cannot if the password is older than that.
+    has_ha1: bool = True
 
 
 def canonical(name: str) -> str:
@@ -41,10 +43,10 @@ def canonical(name: str) -> str:
 
 
 def verify(session: Session, name: str, password: str) -> Principal | None:
-    """Who has this name and password.  A hash with outdated parameters is replaced."""
+    """Who has this name and password.  What is kept of it is brought up to date."""
     candidate = look_up(session, name)
     principal = check(candidate, password)
-    if principal and candidate.password_hash and needs_rehash(candidate.password_hash):
+    if principal and outdated(candidate):
         renew(session, principal, password)
     return principal
 
@@ -61,7 +63,9 @@ def look_up(session: Session, name: str) -> Candidate:
     if application:
         return Candidate(_of_application(session, application), application.password_hash)
     user = session.get(User, name) or _by_first_part(session, name)
-    return Candidate(_of_user(session, user), user.password_hash) if user else Candidate(None)
+    if user is None:
+        return Candidate(None)
+    return Candidate(_of_user(session, user), user.password_hash, user.sip_ha1_sha256 is not None)
 
 
 def known(session: Session, name: str) -> Principal | None:
@@ -78,13 +82,19 @@ def check(candidate: Candidate, password: str) -> Principal | None:
     return candidate.principal if verify_password(candidate.password_hash, password) else None
 
 
+def outdated(candidate: Candidate) -> bool:
+    """Whether what is kept of the password is not what would be kept of it today: see `renew`."""
+    kept = candidate.password_hash
+    return kept is not None and (not candidate.has_ha1 or needs_rehash(kept))
+
+
 def renew(session: Session, principal: Principal, password: str) -> None:
-    """Keep the password anew, with today's parameters."""
-    row: User | Application | None
+    """Keep the password anew, in today's forms and with today's parameters."""
     if principal.kind == "user":
-        row = session.get(User, principal.name)
-    else:
-        row = session.get(Application, principal.name)
+        if session.get(User, principal.name) is not None:
+            users.set_password(session, principal.name, password)
+        return
+    row = session.get(Application, principal.name)
     if row is not None:
         row.password_hash = hash_password(password)
 

@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from sqlalchemy.orm import Session
 
-from ctigw.directory import lines, users
+from ctigw.directory import contacts, groups, lines, users
+from ctigw.directory.contact_list import Group, contact_list
 from ctigw.store.tables import Line, User
 
 PEOPLE = {"alice": "2001", "bob": "2002", "carol": "2003", "dave": "2004", "erin": "2005"}
+GROUP = "colleagues"
 DOMAIN = "example.com"
 PASSWORD = "demo"  # noqa: S105 - told to everybody who runs the demo
 
 
 def ensure_demo(session: Session) -> None:
-    """alice, bob, carol, dave and erin at example.com have the lines 2001 to 2005; what is there stays."""
+    """alice, bob, carol, dave and erin at example.com have the lines 2001 to 2005, and each has the others as
+    contacts; what is there stays, also a list in which there is anything.
+    """
     for person, number in PEOPLE.items():
         name = f"{person}@{DOMAIN}"
         if session.get(User, name) is None:
             users.add(session, name, PASSWORD, person.capitalize())
         if session.get(Line, number) is None:
             lines.add(session, number, name)
+    for person in PEOPLE:
+        _know_each_other(session, f"{person}@{DOMAIN}")
+
+
+def _know_each_other(session: Session, name: str) -> None:
+    if contact_list(session, name) == (Group("", Decimal(0)),):
+        others = [f"{person}@{DOMAIN}" for person in PEOPLE if f"{person}@{DOMAIN}" != name]
+        groups.add(session, name, [groups.Wanted(GROUP)])
+        contacts.add(session, name, [contacts.Wanted(GROUP, other) for other in others])

@@ -1,4 +1,7 @@
-"""The lines and whose they are: plain functions over a Session.  All raise `DirectoryError`."""
+"""The lines and whose they are: plain functions over a Session.
+
+All raise `DirectoryError`, and return what changed for owners.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,12 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from ctigw.directory import names
+from ctigw.directory import journal, names
 from ctigw.directory.errors import DirectoryError
+from ctigw.directory.journal import Change, Kind, LineItem
 from ctigw.store.tables import Line
+
+Changes = tuple[Change, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,24 +26,31 @@ class LineInfo:
     owner: str | None
 
 
-def add(session: Session, number: str, owner: str | None = None) -> None:
+def add(session: Session, number: str, owner: str | None = None) -> Changes:
     """A new line."""
     number = names.line_number(number)
     if session.get(Line, number):
         raise DirectoryError(f"there is a line {number} already")
-    session.add(Line(number=number, owner=_owner(session, owner)))
+    row = Line(number=number, owner=_owner(session, owner))
+    session.add(row)
     session.flush()
+    return _changed(session, number, None, row.owner)
 
 
-def assign(session: Session, number: str, owner: str | None) -> None:
+def assign(session: Session, number: str, owner: str | None) -> Changes:
     """Give a line to ``owner``, or to nobody."""
-    names.line(session, number).owner = _owner(session, owner)
-
-
-def remove(session: Session, number: str) -> None:
-    """Forget a line."""
-    session.delete(names.line(session, number))
+    row = names.line(session, number)
+    before, row.owner = row.owner, _owner(session, owner)
     session.flush()
+    return _changed(session, row.number, before, row.owner)
+
+
+def remove(session: Session, number: str) -> Changes:
+    """Forget a line."""
+    row = names.line(session, number)
+    session.delete(row)
+    session.flush()
+    return _changed(session, row.number, row.owner, None)
 
 
 def lines(session: Session) -> list[LineInfo]:
@@ -48,3 +61,11 @@ def lines(session: Session) -> list[LineInfo]:
 
 def _owner(session: Session, name: str | None) -> str | None:
     return None if name is None else names.user(session, name).name
+
+
+def _changed(session: Session, number: str, before: str | None, after: str | None) -> Changes:
+    """The line was somebody's, or is, or both: two changes then, one for each."""
+    item = LineItem(number)
+    lost = [] if before is None or before == after else [Change(Kind.LINE, before, item, None)]
+    won = [] if after is None or before == after else [Change(Kind.LINE, after, None, item)]
+    return journal.record(session, lost + won)

@@ -11,6 +11,7 @@ from ctigw.store.tables import Application, Line, User
 
 LONGEST = 255
 _USER = re.compile(r"[^\s@]+@[^\s@]+")
+_SCHEME = re.compile(r"(?:sips?|pres|im):", re.IGNORECASE)
 _APPLICATION = re.compile(r"[^\s@]+")
 # None of the characters of a pattern: the number of a line is also the pattern of exactly that line.
 _LINE = re.compile(r"[0-9A-Za-z+#._]{1,64}")
@@ -29,6 +30,15 @@ def application_name(text: str) -> str:
 def line_number(text: str) -> str:
     """The number as it is kept."""
     return _checked(text.strip(), _LINE, "a line's number: up to 64 letters, digits and + # . _")
+
+
+def person(owner: str, text: str) -> str:
+    """The name of whom ``owner`` means: without the part from the @ on it is somebody of the same domain.
+
+    It may come as a SIP URI, as lists of watchers are told.  Raises `DirectoryError`.
+    """
+    name = _SCHEME.sub("", text.strip())
+    return user_name(name if "@" in name else f"{name}@{owner.partition('@')[2]}")
 
 
 def user(session: Session, name: str) -> User:

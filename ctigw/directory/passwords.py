@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ctigw.directory.errors import DirectoryError
 
@@ -13,6 +14,13 @@ if TYPE_CHECKING:  # imported at the first password: many a gateway never sees o
 # Of a password that nobody knows, with today's parameters; a test compares them.
 NOBODYS = "$argon2id$v=19$m=19456,t=2,p=1$IFsyHE5KrAaNNfW9NrL7iQ$VbwhtF1msUjqmG3aRPpvr/YcHDUbhe3Hzq2GscIkxJ8"
 LONGEST = 1024
+
+
+class Ha1(NamedTuple):
+    """What SIP's digest is checked with, in hexadecimal."""
+
+    md5: str
+    sha256: str
 
 
 @cache
@@ -52,3 +60,14 @@ def verify_password(kept: str | None, password: str) -> bool:
 def needs_rehash(kept: str) -> bool:
     """Whether ``kept`` was made with other parameters than today's."""
     return _hasher().check_needs_rehash(kept)
+
+
+def sip_ha1(name: str, password: str) -> Ha1:
+    """What to keep of ``password`` for SIP (RFC 8760, section 2.4); ``name``: "alice@example.com".
+
+    It is of "alice" in the realm "example.com": who has it can log in by SIP, so it is as secret as the
+    password.  A client that logs in as "Alice" has another one.
+    """
+    user, _, realm = name.partition("@")
+    text = f"{user}:{realm}:{password}".encode()
+    return Ha1(hashlib.md5(text, usedforsecurity=False).hexdigest(), hashlib.sha256(text).hexdigest())

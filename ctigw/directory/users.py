@@ -1,4 +1,4 @@
-"""The users: plain functions over a Session.  All raise `DirectoryError`."""
+"""The users: plain functions over a Session.  All raise `DirectoryError`, and return what changed."""
 
 from __future__ import annotations
 
@@ -7,10 +7,14 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from ctigw.directory import names
+from ctigw.directory import contact_list, contacts, journal, names, rules
 from ctigw.directory.errors import DirectoryError
-from ctigw.directory.passwords import hash_password
+from ctigw.directory.journal import Change, Kind, LineItem, UserItem
+from ctigw.directory.passwords import hash_password, sip_ha1
+from ctigw.store import bindings, messages, publications
 from ctigw.store.tables import Line, User
+
+Changes = tuple[Change, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,30 +26,58 @@ class UserInfo:
     lines: tuple[str, ...]
 
 
-def add(session: Session, name: str, password: str, display_name: str = "") -> None:
+def add(session: Session, name: str, password: str, display_name: str = "") -> Changes:
     """A new user; without ``display_name`` shown by the part before the @."""
     name = names.user_name(name)
     if session.get(User, name):
         raise DirectoryError(f"there is a user {name} already")
     shown = _display_name(display_name or name.partition("@")[0])
-    session.add(User(name=name, display_name=shown, password_hash=hash_password(password)))
+    row = User(name=name, display_name=shown, password_hash="", calendaring=False)
+    keep_password(row, password)
+    session.add(row)
     session.flush()
+    contact_list.start(session, name)
+    return journal.record(session, [Change(Kind.USER, name, None, UserItem(shown))])
 
 
-def remove(session: Session, name: str) -> None:
-    """The user's lines stay, and are nobody's."""
-    session.delete(names.user(session, name))
+def remove(session: Session, name: str) -> Changes:
+    """The user's lines stay, and are nobody's; in lists of contacts and watchers they are no more."""
+    row = names.user(session, name)
+    owned = session.scalars(select(Line.number).where(Line.owner == row.name).order_by(Line.number)).all()
+    changes = [
+        *contacts.forget_person(session, row.name),
+        *rules.forget_watcher(session, row.name),
+        *(Change(Kind.LINE, row.name, LineItem(number), None) for number in owned),
+        Change(Kind.USER, row.name, UserItem(row.display_name), None),
+    ]
+    publications.forget_presentity(session, row.name)
+    bindings.forget_aor(session, row.name)
+    messages.forget_recipient(session, row.name)
+    session.delete(row)
     session.flush()
+    return journal.record(session, changes)
 
 
-def set_password(session: Session, name: str, password: str) -> None:
+def set_password(session: Session, name: str, password: str) -> Changes:
     """Replace the password."""
-    names.user(session, name).password_hash = hash_password(password)
+    row = names.user(session, name)
+    keep_password(row, password)
+    session.flush()
+    return _changed(session, row, row.display_name)
 
 
-def set_display_name(session: Session, name: str, display_name: str) -> None:
+def set_display_name(session: Session, name: str, display_name: str) -> Changes:
     """Replace the name that is shown."""
-    names.user(session, name).display_name = _display_name(display_name)
+    row = names.user(session, name)
+    before, row.display_name = row.display_name, _display_name(display_name)
+    session.flush()
+    return _changed(session, row, before)
+
+
+def keep_password(row: User, password: str) -> None:
+    """Keep ``password`` in all the forms that are needed."""
+    row.password_hash = hash_password(password)
+    row.sip_ha1_md5, row.sip_ha1_sha256 = sip_ha1(row.name, password)
 
 
 def users(session: Session) -> list[UserInfo]:
@@ -57,6 +89,11 @@ def users(session: Session) -> list[UserInfo]:
         UserInfo(name, shown, tuple(lines.get(name, ())))
         for name, shown in session.execute(select(User.name, User.display_name).order_by(User.name))
     ]
+
+
+def _changed(session: Session, row: User, shown_before: str) -> Changes:
+    old, new = UserItem(shown_before), UserItem(row.display_name)
+    return journal.record(session, [Change(Kind.USER, row.name, old, new)])
 
 
 def _display_name(text: str) -> str:

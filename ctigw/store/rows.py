@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import Any
 
+from sqlalchemy import Connection
 from sqlalchemy.orm import Session
 
 # Rows in the largest statement.  What it binds is bound with the GIL held: 1 to 2 ms for these.  Half as many
@@ -23,13 +24,63 @@ def insert(session: Session, table: str, columns: Sequence[str], rows: Sequence[
 
     All or none if the session is in a transaction of its own for them.  Raises what the database raises.
     """
+    _insert(session, table, columns, rows, "")
+
+
+def upsert(
+    session: Session,
+    table: str,
+    columns: Sequence[str],
+    key: Sequence[str],
+    rows: Sequence[tuple[Any, ...]],
+) -> None:
+    """As `insert`, but a row whose ``key`` is there already takes the other one's place.
+
+    No two of ``rows`` may have one key: PostgreSQL refuses that.
+    """
+    others = ", ".join(f"{column} = excluded.{column}" for column in columns if column not in key)
+    _insert(session, table, columns, rows, f" ON CONFLICT ({', '.join(key)}) DO UPDATE SET {others}")
+
+
+def delete(session: Session, table: str, key: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
+    """Remove what has one of the keys ``rows``, values in the order of ``key``."""
     connection = session.connection()
-    mark = "?" if connection.dialect.paramstyle == "qmark" else "%s"
+    which = f"DELETE FROM {table} WHERE ({', '.join(key)}) IN (VALUES "  # noqa: S608 - names of our own
+    row = _row(connection, key)
+    for part in _parts(rows):
+        connection.exec_driver_sql(f"{which}{','.join([row] * len(part))})", tuple(chain.from_iterable(part)))
+
+
+def delete_expired(session: Session, table: str, now: float) -> int:
+    """Remove what ``expires`` at ``now`` or did before; how many rows there were.  Looks at all of them."""
+    connection = session.connection()
+    which = f"DELETE FROM {table} WHERE expires <= "  # noqa: S608 - names of our own
+    return connection.exec_driver_sql(which + _row(connection, ("expires",)), (now,)).rowcount
+
+
+def text(said: str, most: int) -> str:
+    """What somebody else ``said``, as every database takes it, cut to ``most`` characters.
+
+    PostgreSQL has no NUL, and neither has surrogates, which stand for bytes that are no UTF-8.
+    """
+    return said[:most].replace("\x00", "?").encode(errors="replace").decode()
+
+
+def _insert(
+    session: Session, table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]], otherwise: str
+) -> None:
+    connection = session.connection()
     into = f"INSERT INTO {table} ({', '.join(columns)}) VALUES "  # noqa: S608 - names of our own
-    row = f"({', '.join(mark for _ in columns)})"
+    row = _row(connection, columns)
     for part in _parts(rows):
         values = ",".join([row] * len(part))
-        connection.exec_driver_sql(into + values, tuple(chain.from_iterable(part)))
+        connection.exec_driver_sql(into + values + otherwise, tuple(chain.from_iterable(part)))
+
+
+def _row(connection: Connection, columns: Sequence[str]) -> str:
+    """The marks of one row's values in a statement."""
+    mark = "?" if connection.dialect.paramstyle == "qmark" else "%s"
+    return f"({', '.join(mark for _ in columns)})"
 
 
 def _parts(rows: Sequence[tuple[Any, ...]]) -> Iterator[Sequence[tuple[Any, ...]]]:

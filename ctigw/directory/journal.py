@@ -1,0 +1,198 @@
+"""What changed: written down in the transaction that changes it, for whoever must hear of it afterwards.
+
+Those are clients, which are sent notices, and a gateway that runs beside the command line.  Neither is told
+a secret: a new password is a change of the user in which old and new are alike.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Any, TypeAlias
+
+from msgspec import Struct, json
+from sqlalchemy import func, insert, select, text
+from sqlalchemy.orm import Session
+
+from ctigw.rules import Rule
+from ctigw.store.tables import ChangeRow, remove_oldest
+from ctigw.values import Enum
+
+MOST = 1000
+
+
+class Kind(Enum):
+    """What a change is of: UCCN's name of the object, or a word of our own for what clients are not told."""
+
+    CONTACT = "EPASContacts"
+    GROUP = "EPASContactGroup"
+    RULE = "EpasPrivacyPolicy"
+    ACL = "PeUriAcl"
+    CALENDARING = "EndUser"
+    PROPERTY = "UCEnduserCfg"
+    USER = "user"
+    LINE = "line"
+    LONG_TERM_STATUS = "long-term status"
+
+
+class ContactItem(Struct, frozen=True):
+    """A contact in its group; ``is_external``: no user of this directory."""
+
+    group: str
+    group_index: Decimal
+    name: str
+    index: Decimal
+    nickname: str
+    display_on_phone: bool
+    is_external: bool
+
+
+class GroupItem(Struct, frozen=True):
+    """A group of contacts."""
+
+    name: str
+    index: Decimal
+
+
+class AclItem(Struct, frozen=True):
+    """A watcher in the list of a rule."""
+
+    rule: str
+    watcher: str
+
+
+class CalendaringItem(Struct, frozen=True):
+    """Whether the calendar is part of the presence."""
+
+    enabled: bool
+
+
+class PropertyItem(Struct, frozen=True):
+    """A setting of a user's client."""
+
+    name: str
+    value: str
+    is_public: bool
+
+
+class UserItem(Struct, frozen=True):
+    """Somebody who may log in."""
+
+    display_name: str
+
+
+class LineItem(Struct, frozen=True):
+    """A line, for its owner."""
+
+    number: str
+
+
+class LongTermItem(Struct, frozen=True):
+    """A document, which is looked up where it is kept; ``published``: seconds since 1970."""
+
+    published: float
+
+
+Item: TypeAlias = (
+    ContactItem
+    | GroupItem
+    | Rule
+    | AclItem
+    | CalendaringItem
+    | PropertyItem
+    | UserItem
+    | LineItem
+    | LongTermItem
+)
+ITEMS: dict[Kind, Any] = {
+    Kind.CONTACT: ContactItem,
+    Kind.GROUP: GroupItem,
+    Kind.RULE: Rule,
+    Kind.ACL: AclItem,
+    Kind.CALENDARING: CalendaringItem,
+    Kind.PROPERTY: PropertyItem,
+    Kind.USER: UserItem,
+    Kind.LINE: LineItem,
+    Kind.LONG_TERM_STATUS: LongTermItem,
+}
+
+
+class Change(Struct, frozen=True):
+    """A change of what belongs to ``user``.
+
+    ``old`` None: it is new; ``new`` None: it is gone.  ``number`` grows from change to change, of whomever.
+    """
+
+    kind: Kind
+    user: str
+    old: Item | None = None
+    new: Item | None = None
+    number: int = 0
+
+
+def record(session: Session, changes: Iterable[Change]) -> tuple[Change, ...]:
+    """Write ``changes`` down, in their order; they come back with their numbers.
+
+    What neither was nor is, is no change.
+    """
+    real = [change for change in changes if change.old is not None or change.new is not None]
+    if not real:
+        return ()
+    _one_at_a_time(session)
+    at = time.time()
+    rows = [
+        {
+            "at": at,
+            "kind": change.kind.value,
+            "person": change.user,
+            "old": _encoded(change.old),
+            "new": _encoded(change.new),
+        }
+        for change in real
+    ]
+    numbered = insert(ChangeRow).returning(ChangeRow.id, sort_by_parameter_order=True)
+    numbers = session.scalars(numbered, rows).all()
+    return tuple(
+        Change(change.kind, change.user, change.old, change.new, number)
+        for change, number in zip(real, numbers, strict=True)
+    )
+
+
+def last(session: Session) -> int:
+    """The number of the last change; 0: there was none, or all are forgotten."""
+    return session.scalar(select(func.max(ChangeRow.id))) or 0
+
+
+def since(session: Session, number: int, most: int = MOST) -> list[Change]:
+    """The first ``most`` changes after ``number``, in their order."""
+    columns = (ChangeRow.id, ChangeRow.kind, ChangeRow.person, ChangeRow.old, ChangeRow.new)
+    query = select(*columns).where(ChangeRow.id > number).order_by(ChangeRow.id).limit(most)
+    found = []
+    for number_, word, person, old, new in session.execute(query):
+        kind = Kind(word)
+        found.append(Change(kind, person, _decoded(kind, old), _decoded(kind, new), number_))
+    return found
+
+
+def forget(session: Session, before: float, most: int) -> int:
+    """Remove ``most`` at most of what changed ``before`` that time, the oldest; how many there were."""
+    return remove_oldest(session, ChangeRow, ChangeRow.at, before, most)
+
+
+def _one_at_a_time(session: Session) -> None:
+    """Let nobody else write until this transaction ends.
+
+    A number is given before the commit: who reads up to 6 while 5 is not yet committed would never see 5.
+    SQLite has one writer anyhow.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(text(f"LOCK TABLE {ChangeRow.__tablename__} IN SHARE ROW EXCLUSIVE MODE"))
+
+
+def _encoded(item: Item | None) -> str | None:
+    return None if item is None else json.encode(item).decode()
+
+
+def _decoded(kind: Kind, kept: str | None) -> Item | None:
+    return None if kept is None else json.decode(kept, type=ITEMS[kind])
