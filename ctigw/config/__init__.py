@@ -5,7 +5,6 @@ Unknown keys are refused with their path.  ``etc/ctigw.toml`` shows every settin
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,11 +13,14 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, Struct, field
 
+from ctigw.config import presence as presence_section
+from ctigw.config import sip as sip_section
+from ctigw.config.presence import Presence
+from ctigw.config.sip import Sip
+from ctigw.config.values import LAST_PORT, Positive, Seconds, is_loopback_host, network_faults
 from ctigw.patterns import matcher
 
-LAST_PORT = 65_535
-Positive = Annotated[int, Meta(ge=1)]
-Seconds = Annotated[float, Meta(gt=0)]
+__all__ = ["LAST_PORT", "Config", "ConfigError", "Limits", "Listener", "Log", "load", "parse", "with_key"]
 
 
 class ConfigError(ValueError):
@@ -139,6 +141,8 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     driver: DriverSettings = field(default_factory=DriverSettings)
     store: Store = Store()
     log: Log = Log()
+    sip: Sip = Sip()
+    presence: Presence = field(default_factory=Presence)
 
 
 def load(path: Path) -> Config:
@@ -181,6 +185,8 @@ def _faults(config: Config) -> Iterator[str]:
             yield f"listeners[{index}].{why}"
         if listener.endpoint in endpoints[:index] and _port(listener) != 0:
             yield f"listeners[{index}].endpoint: another listener has it"
+    yield from (f"sip.{fault}" for fault in sip_section.faults(config.sip))
+    yield from (f"presence.{fault}" for fault in presence_section.faults(config.presence))
 
 
 def with_key(message: str, under: str = "") -> str:
@@ -192,11 +198,8 @@ def with_key(message: str, under: str = "") -> str:
 
 def _unsafe(listener: Listener) -> Iterator[str]:
     """Why a listener may not be opened as it is set."""
-    for network in listener.networks:
-        try:
-            ipaddress.ip_network(network)
-        except ValueError as error:
-            yield f"networks: {error}"
+    for why in network_faults(listener.networks):
+        yield f"networks: {why}"
     if listener.networks and listener.authentication != "address":
         yield 'networks: nobody looks at them; authentication = "address" does'
     if listener.authentication == "address" and not listener.networks:
@@ -246,8 +249,4 @@ def _is_loopback(listener: Listener) -> bool:
     interface = re.search(r":interface=((?:\\.|[^:\\])*)", listener.endpoint)
     if interface is None:
         return False
-    host = interface[1].replace("\\", "")
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+    return is_loopback_host(interface[1].replace("\\", ""))
