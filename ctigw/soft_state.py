@@ -39,7 +39,7 @@ class _Reached(Struct):
     q: float
     call_id: str
     cseq: int
-    source: Remote | None
+    back: Remote | None
 
 
 class SoftState:
@@ -225,15 +225,15 @@ def _remember(session: Session, sender: str, recipient: str, at: float) -> None:
 
 
 def _row(binding: Binding) -> bindings.Row:
-    reached = _Reached(binding.q, binding.call_id, binding.cseq, binding.source)
+    reached = _Reached(binding.q, binding.call_id, binding.cseq, binding.back)
     return bindings.Row(binding.aor, binding.uri, json.encode(reached), binding.expires)
 
 
 def _binding(row: bindings.Row) -> Binding:
     kept = json.decode(row.data, type=_Reached)
     # A connection does not outlive the process; where datagrams came from may still be right.
-    source = kept.source if kept.source is not None and not kept.source.flow else None
-    return Binding(row.aor, row.contact, kept.q, row.expires, kept.call_id, kept.cseq, source)
+    back = kept.back if kept.back is not None and not kept.back.flow else None
+    return Binding(row.aor, row.contact, kept.q, row.expires, kept.call_id, kept.cseq, back)
 
 
 def _publication(row: publications.Row) -> Publication:

@@ -190,7 +190,10 @@ class Publications:
             old.id if old else etag, asked.presentity, etag, agent, now + asked.seconds, since, body
         )
         if old and same and old.component and agent == old.agent:
-            new.component = old.component.renewed(etag, new.expires)
+            known = old.component
+            new.component = Component(
+                known.source, known.priority, since, known.document, etag, new.expires
+            )
         return new
 
     def _apply(self, asked: Publish, old: Publication | None, new: Publication) -> Published:

@@ -99,12 +99,7 @@ class Accounts:
         person = self._people.get(aor)
         return person.rules if person else ()
 
-    def ha1(self, user: str, algorithm: str) -> tuple[str, str] | None:
-        """The address of record that ``user`` authenticates as, and what to compare with.
-
-        ``user`` stands alone or with a domain.  None: nobody, or nobody with a password for SIP.
-        """
-        aor = user.lower() if "@" in user else f"{user.lower()}@{self.domains[0]}"
-        person = self._people.get(aor)
-        found = person.ha1(algorithm) if person else None
-        return (aor, found) if found else None
+    def ha1(self, domain: str, user: str, algorithm: str) -> str | None:
+        """What digest authentication of ``user``, which stands alone, compares with; None: there is nothing."""
+        person = self._people.get(f"{user.lower()}@{domain}")
+        return None if person is None else person.ha1(algorithm)

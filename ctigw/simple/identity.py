@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Literal
 
-from ctigw.sip.digest import Digest
+from ctigw.simple.accounts import Accounts
+from ctigw.sip.digest import AUTHENTICATES, AUTHORIZATIONS, Digest, Outcome
 from ctigw.sip.errors import Malformed, Rejected
 from ctigw.sip.hops import Remote
 from ctigw.sip.message import Request
-from ctigw.sip.stack import Incoming
+from ctigw.sip.machines import Incoming
 from ctigw.sip.uri import aor, parse_name_addr
 from ctigw.values import named
 
@@ -34,20 +35,25 @@ class Door:
 
 
 class Identities:
-    """``doors``: by the number of the listener.  ``certified`` gives the names in the certificate of a flow."""
+    """``doors``: by the number of the listener; ``digests``: of each domain, whose name is the realm.
+
+    ``certified`` gives the names in the certificate of whoever is at the other end of a connection.
+    """
 
     def __init__(
         self,
         doors: Sequence[Door],
-        digest: Digest,
+        digests: Mapping[str, Digest],
+        accounts: Accounts,
         *,
         certified: Callable[[Remote], frozenset[str]] = lambda _source: frozenset(),
     ) -> None:
-        self._doors, self._digest, self._certified = tuple(doors), digest, certified
+        self._doors, self._digests, self._accounts = tuple(doors), digests, accounts
+        self._certified = certified
         self._how: Mapping[str, Callable[[Incoming, bool], str]] = {
             "digest": self._by_password,
             "certificate": self._by_certificate,
-            "none": lambda incoming, _proxy: address(incoming.request, "From"),
+            "none": lambda incoming, _proxy: self._claimed(incoming.request),
         }
 
     def of(self, incoming: Incoming, *, proxy: bool = False) -> str:
@@ -58,7 +64,7 @@ class Identities:
         """
         door = self._doors[incoming.source.local]
         if self.trusts(incoming):
-            return asserted(incoming.request)
+            return self._accounts.canonical(asserted(incoming.request))
         return self._how[door.authentication](incoming, proxy)
 
     def trusts(self, incoming: Incoming) -> bool:
@@ -68,16 +74,27 @@ class Identities:
 
     def _by_password(self, incoming: Incoming, proxy: bool) -> str:
         request = incoming.request
-        name = "Proxy-Authorization" if proxy else "Authorization"
-        verdict = self._digest.check(request.headers.get(name, ()), request.method, request.uri)
-        if verdict.user is None:
-            challenge = "Proxy-Authenticate" if proxy else "WWW-Authenticate"
-            challenges = self._digest.challenges(stale=verdict.stale)
-            raise Rejected(407 if proxy else 401, headers=[(challenge, text) for text in challenges])
-        return verdict.user
+        status = 407 if proxy else 401
+        domain = self._domain(request)
+        digest = self._digests[domain]
+        lines = request.lines(AUTHORIZATIONS[status])
+        lookup = partial(self._accounts.ha1, domain)
+        verdict = digest.check(lines, request.method, request.uri, lookup)
+        if verdict.outcome is not Outcome.ACCEPTED:
+            challenges = digest.challenges(stale=verdict.stale)
+            raise Rejected(status, headers=[(AUTHENTICATES[status], text) for text in challenges])
+        return f"{verdict.user.lower()}@{domain}"
+
+    def _domain(self, request: Request) -> str:
+        """Whose password is asked for: that of From's domain, if it is one of ours."""
+        domain = self._claimed(request).rpartition("@")[2]
+        return domain if domain in self._digests else self._accounts.domains[0]
+
+    def _claimed(self, request: Request) -> str:
+        return self._accounts.canonical(address(request, "From"))
 
     def _by_certificate(self, incoming: Incoming, _proxy: bool) -> str:
-        claimed = address(incoming.request, "From")
+        claimed = self._claimed(incoming.request)
         if claimed not in self._certified(incoming.source):
             raise Rejected(403, "Not The Certificate's Name")
         return claimed

@@ -11,10 +11,13 @@ import structlog
 from ctigw.simple.accounts import Accounts
 from ctigw.simple.headers import date, media_type
 from ctigw.simple.proxy import Branch, Proxy, relayed
-from ctigw.simple.registrar import Binding, Registrar
+from ctigw.simple.reaching import reachable
+from ctigw.simple.registrar import Registrar
 from ctigw.sip.errors import Rejected
+from ctigw.sip.events import Outcome
 from ctigw.sip.message import Request
-from ctigw.sip.stack import Incoming, Outcome, Stack
+from ctigw.sip.machines import Incoming
+from ctigw.sip.stack import Stack
 from ctigw.values import value
 
 # What says that a user is away, rather than that the message is no good.
@@ -85,7 +88,7 @@ class Messaging:
         """Serve a MESSAGE.  Raises `Rejected`: 404, 480, 482, 483."""
         if not self._accounts.exists(recipient):
             raise Rejected(404)
-        branches = [self._branch(binding) for binding in self._registrar.bindings(recipient)]
+        branches = self._branches(recipient)
         if branches:
             done = partial(self._answered, incoming, sender, recipient)
             self._proxy.send(incoming, branches, sender, done)
@@ -94,8 +97,13 @@ class Messaging:
         else:
             raise Rejected(480)
 
-    def _branch(self, binding: Binding) -> Branch:
-        return Branch(binding.uri, self._stack.reachable(binding.source, binding.uri))
+    def _branches(self, recipient: str) -> list[Branch]:
+        """Where the recipient can be reached, best first."""
+        return [
+            Branch(binding.uri, target)
+            for binding in self._registrar.bindings(recipient)
+            if (target := reachable(self._stack, binding.uri, binding.back)) is not None
+        ]
 
     def _answered(self, incoming: Incoming, sender: str, recipient: str, outcome: Outcome) -> None:
         if outcome.status in AWAY and self._keeps(incoming.request):
@@ -134,13 +142,12 @@ class Messaging:
 
     def _deliver(self, aor: str, notes: list[Note]) -> None:
         """One after the other, so that they arrive in order; the first that does not stops them."""
-        bindings = self._registrar.bindings(aor)
-        if not notes or not bindings:
+        branches = self._branches(aor)
+        if not notes or not branches:
             self._delivering.discard(aor)
             return
-        branch = self._branch(bindings[0])
-        request = self._request(notes[0], branch.uri)
-        self._stack.request(request, branch.target, partial(self._delivered, aor, notes))
+        request = self._request(notes[0], branches[0].uri)
+        self._stack.request(request, branches[0].target, partial(self._delivered, aor, notes))
 
     def _delivered(self, aor: str, notes: list[Note], outcome: Outcome) -> None:
         if outcome.status // 100 != 2 and outcome.status in AWAY:  # noqa: PLR2004 - success

@@ -14,7 +14,9 @@ from ctigw.simple.server import Server
 from ctigw.simple.subscriptions import Subscriptions
 from ctigw.sip.errors import Rejected
 from ctigw.sip.hops import Remote
-from ctigw.sip.stack import Answered, Asked, Incoming, Stack
+from ctigw.sip.events import Answered, Asked, Cancelled, Event
+from ctigw.sip.machines import Incoming
+from ctigw.sip.stack import Stack
 
 log = structlog.get_logger(__name__)
 
@@ -62,19 +64,22 @@ class Node:
     def wake(self) -> None:
         """Serve what has arrived, and say what has changed by it."""
         while True:
-            for event in self._stack.events():
+            events = self._stack.events()
+            for event in events:
                 self._serve(event)
             self._presence.settle()
             self._subscriptions.flush()
-            if not self._stack.waiting:
+            if not events:
                 return
 
-    def _serve(self, event: object) -> None:
+    def _serve(self, event: Event) -> None:
         try:
             if isinstance(event, Asked):
                 self._asked(event.incoming, self._server.serve)
             elif isinstance(event, Answered):
                 event.done(event.outcome)
+            elif isinstance(event, Cancelled):
+                event.incoming.respond(487)
         except Exception:  # a bug: it must not cost the others their answers
             log.exception("not served")
 
@@ -82,7 +87,7 @@ class Node:
         try:
             serve(incoming)
         except Rejected as refusal:
-            incoming.refuse(refusal)
+            incoming.respond(refusal.status, refusal.headers, reason=refusal.reason)
         except Exception:
             incoming.respond(500)
             raise

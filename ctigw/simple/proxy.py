@@ -7,9 +7,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 
 from ctigw.sip.errors import Rejected
+from ctigw.sip.events import Outcome
 from ctigw.sip.hops import Remote
-from ctigw.sip.message import Request
-from ctigw.sip.stack import Incoming, Outcome, Stack
+from ctigw.sip.message import Request, parse_via
+from ctigw.sip.machines import Incoming
+from ctigw.sip.stack import Stack
 from ctigw.values import value
 
 # Responses that tell the client what it could do about it: they are preferred among those of a class (§16.7).
@@ -71,16 +73,11 @@ def relayed(incoming: Incoming, outcome: Outcome) -> None:
 
 
 def copied(request: Request, uri: str, *, asserted: str | None = None) -> Request:
-    """The copy of ``request`` that is sent on to ``uri`` (§16.6).  Raises `Rejected`: 483.
+    """The copy of ``request`` that is sent on to ``uri`` (§16.6).
 
     ``asserted``: who we know has sent it; what the sender says about that itself is not passed on.
     """
-    left = request.number("Max-Forwards")
-    if left is not None and left <= 0:
-        raise Rejected(483)
-    headers = {name: list(lines) for name, lines in request.headers.items()}
-    copy = Request(request.method, uri, headers, request.body)
-    copy.set("Max-Forwards", str(70 if left is None else min(left, 70) - 1))
+    copy = Request(request.method, uri, dict(request.headers), request.body)
     copy.set("Proxy-Authorization")
     if asserted is not None:
         copy.set("Remote-Party-ID")
@@ -101,11 +98,17 @@ class Proxy:
             raise Rejected(404, "No route to that domain")
         self.send(incoming, [Branch(incoming.request.uri, target)], identity, partial(relayed, incoming))
 
+    def _has_been_here(self, request: Request) -> bool:
+        """Whether we have sent it on before: nothing changes on the way that would make it go elsewhere now."""
+        places = {(local.host, local.port) for local in self._stack.locals}
+        vias = map(parse_via, request.values("Via"))
+        return any((via.host, via.port) in places for via in vias)
+
     def send(
         self, incoming: Incoming, branches: Iterable[Branch], identity: str, done: Callable[[Outcome], None]
     ) -> None:
         """Send a copy to each of ``branches``.  Raises `Rejected`: 482, 483."""
-        if self._stack.looped(incoming.request):
+        if self._has_been_here(incoming.request):
             raise Rejected(482)
         copies = [
             (copied(incoming.request, branch.uri, asserted=identity), branch.target) for branch in branches

@@ -18,7 +18,7 @@ from ctigw.presence.publications import Publish, Published
 from ctigw.simple.headers import Expiries, media_type
 from ctigw.simple.subscriptions import package_name
 from ctigw.sip.errors import Rejected
-from ctigw.sip.stack import Incoming
+from ctigw.sip.machines import Incoming
 
 PIDF = "application/pidf+xml"
 TYPES = (PIDF, "application/cpim-pidf+xml")
@@ -66,4 +66,5 @@ def _answer(incoming: Incoming, outcome: Published | PresenceError) -> None:
         headers = [("SIP-ETag", outcome.etag), ("Expires", str(int(outcome.seconds)))]
         incoming.respond(200, headers)
     else:
-        incoming.refuse(REFUSALS[type(outcome)])
+        refusal = REFUSALS[type(outcome)]
+        incoming.respond(refusal.status, refusal.headers, reason=refusal.reason)

@@ -7,24 +7,25 @@ from functools import partial
 
 from ctigw.expiring import After, Expiring
 from ctigw.simple.headers import Expiries
+from ctigw.simple.reaching import way_back
 from ctigw.sip.errors import Malformed, Rejected
 from ctigw.sip.hops import Remote
 from ctigw.sip.message import Request
-from ctigw.sip.stack import Incoming
+from ctigw.sip.machines import Incoming
 from ctigw.sip.uri import parse_name_addr, parse_uri
 from ctigw.values import named, value
 
 
 class Binding:
-    """A contact of an address of record.  ``source``: where its REGISTER came from, if directly from it."""
+    """A contact of an address of record.  ``back``: see `reaching.way_back`."""
 
-    __slots__ = ("aor", "call_id", "cseq", "due", "expires", "q", "source", "uri")
+    __slots__ = ("aor", "back", "call_id", "cseq", "due", "expires", "q", "uri")
 
     def __init__(
-        self, aor: str, uri: str, q: float, expires: float, call_id: str, cseq: int, source: Remote | None
+        self, aor: str, uri: str, q: float, expires: float, call_id: str, cseq: int, back: Remote | None
     ) -> None:
         self.aor, self.uri, self.q, self.expires = aor, uri, q, expires
-        self.call_id, self.cseq, self.source = call_id, cseq, source
+        self.call_id, self.cseq, self.back = call_id, cseq, back
         self.due = 0
 
 
@@ -126,7 +127,7 @@ class Registrar:
             if seconds:
                 q, expires = _q(contact.param("q")), self._now() + seconds
                 call_id, cseq = request.get("Call-ID"), request.cseq
-                put.append(Binding(aor, contact.uri, q, expires, call_id, cseq, _directly(incoming)))
+                put.append(Binding(aor, contact.uri, q, expires, call_id, cseq, way_back(incoming)))
             elif old is not None:
                 gone.append(old)
         if len({*here, *(binding.uri for binding in put)}) - len(gone) > self._settings.contacts:
@@ -173,7 +174,3 @@ def _q(text: str | None) -> float:
         raise Malformed(400, "Bad q")
     return q
 
-
-def _directly(incoming: Incoming) -> Remote | None:
-    """Where a REGISTER came from, if no proxy was between: behind a NAT, the only way back."""
-    return incoming.source if len(incoming.request.values("Via")) == 1 else None

@@ -20,7 +20,7 @@ from ctigw.simple.subscriptions import Subscriptions
 from ctigw.sip.errors import Rejected
 from ctigw.sip.hops import Local
 from ctigw.sip.message import Request
-from ctigw.sip.stack import Incoming
+from ctigw.sip.machines import Incoming
 from ctigw.sip.uri import Uri, aor, parse_name_addr, parse_uri
 from ctigw.values import named
 

@@ -13,13 +13,16 @@ from functools import partial
 import structlog
 
 from ctigw.expiring import After, Expiring
-from ctigw.sip.dialog import Dialog
+from ctigw.sip.dialog import Dialog, Key, key_of
 from ctigw.sip.errors import Rejected
 from ctigw.sip.hops import Remote
 from ctigw.sip.message import Request
-from ctigw.sip.stack import Incoming, Outcome, Stack
-from ctigw.simple.headers import Expiries, accepted, option_tags, parameters
+from ctigw.sip.events import Outcome
+from ctigw.sip.machines import Incoming
+from ctigw.sip.stack import Stack
+from ctigw.simple.headers import Expiries, accepted, media_type, option_tags, parameters
 from ctigw.simple.packages import Package, Wanted, Watch
+from ctigw.simple.reaching import contact, towards, way_back
 from ctigw.values import named
 
 # What a NOTIFY can be answered that ends its subscription (RFC 6665 §4.2.2, RFC 5057 §5.1), beside a timeout.
@@ -41,15 +44,15 @@ class Subscription:
     """A dialog, and what its NOTIFYs tell."""
 
     __slots__ = (
-        *("dialog", "due", "event", "expires", "full", "package", "sent", "source"),
+        *("back", "dialog", "due", "event", "expires", "full", "package", "sent"),
         *("ended", "in_flight", "pending", "watch", "watcher"),
     )
 
     watch: Watch
 
-    def __init__(self, dialog: Dialog, watcher: str, event: str, package: str, source: Remote) -> None:
+    def __init__(self, dialog: Dialog, watcher: str, event: str, package: str, back: Remote | None) -> None:
         self.dialog, self.watcher = dialog, watcher
-        self.event, self.package, self.source = event, package, source
+        self.event, self.package, self.back = event, package, back
         self.due = 0
         self.expires = 0.0
         # Whether the next NOTIFY has to say everything.
@@ -77,7 +80,7 @@ class Subscriptions:
     ) -> None:
         self._stack, self._settings, self._packages = stack, settings, packages
         self._now, self._after, self._token, self._counters = now, after, token, counters
-        self._by_dialog: dict[tuple[str, str, str], Subscription] = {}
+        self._by_dialog: dict[Key, Subscription] = {}
         self._expiring: Expiring[Subscription] = Expiring(now, after, partial(self._end, reason="timeout"))
         self._due: dict[Subscription, None] = {}
 
@@ -91,20 +94,17 @@ class Subscriptions:
         request = incoming.request
         package = self._package(request)
         seconds = self._settings.expiries.granted(request)
-        if not request.get("Contact"):
-            raise Rejected(400, "No Contact")
         tag = self._token()
-        dialog = Dialog.uas(request, tag, incoming.contact)
-        subscription = Subscription(
-            dialog, watcher, request.get("Event"), package.name, incoming.source
-        )
+        dialog = Dialog.uas(request, tag, contact(self._stack, incoming.source))
+        event, back = request.get("Event"), way_back(incoming)
+        subscription = Subscription(dialog, watcher, event, package.name, back)
         wanted = Wanted(
             resource=resource,
             watcher=watcher,
             accept=accepted(request),
             supported=option_tags(request, "Supported"),
             parameters=parameters(request.get("Event")),
-            content_type=request.get("Content-Type").partition(";")[0].strip().lower(),
+            content_type=media_type(request.get("Content-Type")),
             body=request.body,
             fetch=not seconds,
         )
@@ -112,7 +112,7 @@ class Subscriptions:
         if subscription.watch.state == "terminated":
             subscription.watch.close("rejected")
             raise Rejected(403)
-        incoming.respond(200, self._granted(seconds, incoming), tag=tag)
+        incoming.respond(200, _granted(dialog, request, seconds), tag=tag)
         self._by_dialog[dialog.key] = subscription
         self._counters[f"subscriptions to {package.name}"] += 1
         self._extend(subscription, seconds)
@@ -130,8 +130,8 @@ class Subscriptions:
             raise Rejected(489, headers=self._allow_events())
         seconds = self._settings.expiries.granted(request)
         subscription.dialog.check(request)
-        subscription.source = incoming.source
-        incoming.respond(200, self._granted(seconds, incoming))
+        subscription.back = way_back(incoming)
+        incoming.respond(200, _granted(subscription.dialog, request, seconds))
         self._extend(subscription, seconds)
 
     def _extend(self, subscription: Subscription, seconds: float) -> None:
@@ -143,9 +143,6 @@ class Subscriptions:
         self._expiring.set(subscription, subscription.expires)
         self._changed(subscription)
 
-    def _granted(self, seconds: float, incoming: Incoming) -> list[tuple[str, str]]:
-        return [("Expires", str(int(seconds))), ("Contact", incoming.contact)]
-
     def _package(self, request: Request) -> Package:
         package = self._packages.get(package_name(request))
         if package is None:
@@ -156,7 +153,7 @@ class Subscriptions:
         return (("Allow-Events", ", ".join(self._packages)),)
 
     def _of(self, request: Request) -> Subscription:
-        subscription = self._by_dialog.get(_key(request))
+        subscription = self._by_dialog.get(key_of(request))
         if subscription is None or subscription.ended:
             raise Rejected(481)
         return subscription
@@ -214,9 +211,8 @@ class Subscriptions:
         if subscription.ended:
             watch.close(subscription.ended)
         self._counters["NOTIFYs sent"] += 1
-        self._stack.request(
-            request, self._stack.towards(request, subscription.source), partial(self._answered, subscription)
-        )
+        target = towards(self._stack, request, subscription.back)
+        self._stack.request(request, target, partial(self._answered, subscription))
 
     def _state(self, subscription: Subscription) -> str:
         if subscription.ended:
@@ -262,5 +258,5 @@ def package_name(request: Request) -> str:
     return request.get("Event").partition(";")[0].strip().lower()
 
 
-def _key(request: Request) -> tuple[str, str, str]:
-    return request.get("Call-ID"), request.to_tag, request.from_tag
+def _granted(dialog: Dialog, request: Request, seconds: float) -> list[tuple[str, str]]:
+    return [("Expires", str(int(seconds))), *dialog.accepting(request)]
