@@ -13,14 +13,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from contextlib import suppress
-from functools import lru_cache
 
 from msgspec import Struct
 
 from ctigw.sip.errors import Malformed, reason_of
-from ctigw.sip.uri import NameAddr, Parameters, Uri, parse_name_addr, parse_params, parse_uri, tag_of
-from ctigw.values import value
+from ctigw.sip.fields import ONCE, TOKEN, USUAL, VIA, Via, header_name, parse_via, split_list
+from ctigw.sip.uri import NameAddr, Uri, parse_name_addr, parse_uri, tag_of
 
+__all__ = (
+    "Head", "Headers", "Message", "Request", "Response", "Via", "header_name", "parse", "parse_head",
+    "parse_via", "split_list",
+)  # fmt: skip
 Headers = dict[str, list[str]]
 
 # More header lines than this no one writes (RFC 3261 knows 44 fields).
@@ -32,103 +35,13 @@ _HOPS = frozenset(map(str, range(_MAX_FORWARDS + 1)))
 _STATUS = re.compile(r"[1-6]\d\d\Z", re.ASCII)
 _REQUEST_LINE = 3  # words
 
-# Those whose usual spelling is not what capitalising each part gives; beside them, all compact forms (§7.3.3,
-# RFC 6665, 3515, 3841, 4028, 4474, 8224).
-_SPELLINGS = (
-    "Call-ID", "Content-ID", "CSeq", "MIME-Version", "P-Asserted-Identity", "RAck", "RSeq", "SIP-ETag",
-    "SIP-If-Match", "WWW-Authenticate", "P-Access-Network-Info", "Authentication-Info", "Identity-Info",
-    "Session-ID", "P-Charging-Vector", "Session-Expires", "Min-SE", "Path", "Service-Route",
-)  # fmt: skip
-_COMPACT = {
-    "a": "Accept-Contact", "b": "Referred-By", "c": "Content-Type", "d": "Request-Disposition",
-    "e": "Content-Encoding", "f": "From", "i": "Call-ID", "j": "Reject-Contact", "k": "Supported",
-    "l": "Content-Length", "m": "Contact", "n": "Identity-Info", "o": "Event", "r": "Refer-To",
-    "s": "Subject", "t": "To", "u": "Allow-Events", "v": "Via", "x": "Session-Expires", "y": "Identity",
-}  # fmt: skip
-_PLAIN = (
-    "Via", "Max-Forwards", "Expires", "Accept", "Accept-Encoding", "Accept-Language", "Allow", "Date",
-    "Authorization", "Min-Expires", "Priority", "Proxy-Authenticate", "Proxy-Authorization", "Reason",
-    "Proxy-Require", "Record-Route", "Require", "Retry-After", "Route", "Server", "Subscription-State",
-    "Timestamp", "Unsupported", "User-Agent", "Warning",
-)  # fmt: skip
-_NAMES = {name.lower(): name for name in _SPELLINGS} | _COMPACT
-_TOKEN = re.compile(r"[A-Za-z0-9.!%*_+`'~-]+\Z")
 _CSEQ = re.compile(r"(\d{1,10})[ \t]+(\S+)\Z", re.ASCII)
 _VERSION = re.compile(r"SIP/\d+\.\d+\Z", re.IGNORECASE | re.ASCII)
 _DECIMAL = re.compile(r"\d{1,10}\Z", re.ASCII)
-# One element of a list: commas in quotes and brackets do not part it.  What is not closed is like any other.
-_ELEMENT = re.compile(r'(?:[^,"<]|"(?:[^"\\]|\\.)*+"|<[^>]*+>|["<])++', re.DOTALL)
 # From and To as nearly all are written; whatever else is read in full.
 _ADDRESS = re.compile(
     r'\s*+(?:"[^"\\]*+"|[^"<;,:]*+)\s*+<[^\s<>":]++:[^\s<>"]++>(?:;[\w.-]++(?:=[^\s;,"<>]++)?)*+\Z', re.ASCII
 )
-_VIA = re.compile(
-    r"SIP\s*/\s*2\.0\s*/\s*([A-Za-z0-9.!%*_+`'~-]+)\s+"
-    r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.-]+)\s*(?::\s*(\d{1,5}))?\s*(?=;|\Z)",
-    re.IGNORECASE | re.ASCII,
-)
-_PORT_MAX = 65535
-# Header fields that stand once, and hold one value (§7.3.1, §20).
-_ONCE = frozenset(
-    ("From", "To", "Call-ID", "CSeq", "Max-Forwards", "Expires", "Content-Type", "Event", "SIP-If-Match")
-)
-# As they nearly always come.
-_USUAL = {name: name for name in (*_COMPACT.values(), *_SPELLINGS, *_ONCE, *_PLAIN)}
-
-
-@lru_cache(4096)
-def header_name(name: str) -> str:
-    """The standard's spelling of a header field's name, compact forms written out.
-
-    Names that nobody knows get capitals as others have.  Raises `Malformed` for what is no token.
-    """
-    name = name.rstrip(" \t")
-    if not _TOKEN.match(name):
-        raise Malformed(400, "Bad header field name")
-    lower = name.lower()
-    return _NAMES.get(lower) or "-".join(part.capitalize() for part in lower.split("-"))
-
-
-@value
-class Via:
-    """One hop (§20.42); ``port`` 0 when none is given, parameter names in lower case."""
-
-    transport: str
-    host: str
-    port: int
-    params: Parameters
-
-    def param(self, name: str) -> str | None:
-        """The value of a parameter, "" when it has none, None when it is not there."""
-        for key, text in self.params:
-            if key == name:
-                return text
-        return None
-
-    @property
-    def branch(self) -> str:
-        """ "" when there is none: RFC 2543."""
-        return self.param("branch") or ""
-
-
-def parse_via(text: str) -> Via:
-    """Raises `Malformed`."""
-    match = _VIA.match(text)
-    port = int(match[3] or 0) if match else 0
-    if not match or port > _PORT_MAX:
-        raise Malformed(400, "Bad Via")
-    try:
-        params = parse_params(text[match.end() :])
-    except Malformed:
-        raise Malformed(400, "Bad Via") from None
-    return Via(match[1].upper(), match[2].lower(), port, params)
-
-
-def split_list(text: str) -> list[str]:
-    """The elements of a comma list; commas in quotes and in brackets are not between elements."""
-    if "," not in text:
-        return [text] if text else []
-    return [part for element in _ELEMENT.findall(text) if (part := element.strip())]
 
 
 class _Fields:
@@ -230,15 +143,15 @@ class _Fields:
             raise Malformed(400, f"Bad {name}")
         return int(text)
 
-    def _written(self, start: str) -> bytes:
-        parts = [start]
+    def _written(self, *parts_before: str) -> bytes:
+        parts = [*parts_before]
         for name, lines in self.headers.items():
             for line in lines:
                 parts.append(f"{name}: {line}")  # noqa: PERF401 - two loops in a comprehension are slower
         body = self.body
         parts.append(f"Content-Length: {len(body)}\r\n\r\n")
         head = "\r\n".join(parts).encode("utf-8", "surrogateescape")
-        if head.count(b"\n") != len(parts) + 1:
+        if head.count(b"\n") != len(parts) + 1 or head.count(b"\r") != len(parts) + 1:
             raise ValueError("a line break in a header field")
         return head + body
 
@@ -251,9 +164,9 @@ class Request(_Fields, Struct, gc=False):
     headers: Headers = {}
     body: bytes = b""
 
-    def write(self) -> bytes:
-        """As it is sent.  Raises `ValueError` for a header field with a line break in it."""
-        return self._written(f"{self.method} {self.uri} SIP/2.0")
+    def write(self, *lines: str) -> bytes:
+        """As it is sent, ``lines`` ("Via: ...") before its own.  Raises `ValueError` for one with a break."""
+        return self._written(f"{self.method} {self.uri} SIP/2.0", *lines)
 
     @property
     def address(self) -> Uri:
@@ -340,10 +253,10 @@ def _fill(headers: Headers, lines: list[str]) -> None:
     """The header fields of a message.  Raises `Malformed` at the first line that is none."""
     for line in lines[1:]:
         raw, colon, text = line.partition(":")
-        name = _USUAL.get(raw) or header_name(raw)
+        name = USUAL.get(raw) or header_name(raw)
         if name not in headers and colon:
             headers[name] = [text.strip(" \t")]
-        elif name in _ONCE or not colon:
+        elif name in ONCE or not colon:
             raise Malformed(400, f"More than one {name}" if colon else "Bad header field")
         else:
             headers[name].append(text.strip(" \t"))
@@ -370,14 +283,14 @@ def _filled(headers: Headers, lines: list[str], error: Malformed) -> Malformed |
 
 
 def _owed(error: Malformed, message: Message) -> Malformed:
-    """The error anew: one that was raised is tied to the frames that hold it, and would wait for the collector."""
+    """The error anew: one that was raised is tied to frames that hold it, until the collector comes."""
     return Malformed(error.status, error.why, message if isinstance(message, Request) else None)
 
 
 def _start(line: str) -> tuple[Message, Malformed | None]:
     """The message that a start line begins (§7.1, §7.2), and what is wrong with the line."""
     words = line.split(" ")
-    if len(words) == _REQUEST_LINE and words[2] == "SIP/2.0" and words[1] and _TOKEN.match(words[0]):
+    if len(words) == _REQUEST_LINE and words[2] == "SIP/2.0" and words[1] and TOKEN.match(words[0]):
         return Request(words[0], words[1], {}), None
     if line[:4].upper() == "SIP/":
         version, _, rest = line.partition(" ")
@@ -386,7 +299,7 @@ def _start(line: str) -> tuple[Message, Malformed | None]:
             raise Malformed(400, "Bad status line")
         return Response(int(status), reason, {}), None
     words = line.split()
-    if not words or not _VERSION.match(words[-1]) or not _TOKEN.match(words[0]):
+    if not words or not _VERSION.match(words[-1]) or not TOKEN.match(words[0]):
         raise Malformed(400, "Not SIP")
     request = Request(words[0], " ".join(words[1:-1]), {})
     if words[-1].upper() != "SIP/2.0":
@@ -422,7 +335,7 @@ def _wrong(message: Message) -> Malformed | None:  # noqa: C901, PLR0911 - one l
         if not headers["Call-ID"][0]:
             return Malformed(400, "Bad Call-ID")
         for via in headers["Via"]:
-            if not _VIA.match(via) or ("," in via and not all(map(_VIA.match, split_list(via)))):
+            if not VIA.match(via) or ("," in via and not all(map(VIA.match, split_list(via)))):
                 return Malformed(400, "Bad Via")
         if not _ADDRESS.match(sender):
             parse_name_addr(sender)

@@ -23,9 +23,9 @@ class Timer:
 
     __slots__ = ("_call", "_queue", "due")
 
-    def __init__(self, due: float, call: Callable[[], None], queue: _Queue) -> None:
+    def __init__(self, due: float, call: Callable[[], object], queue: _Queue) -> None:
         self.due = due
-        self._call: Callable[[], None] | None = call
+        self._call: Callable[[], object] | None = call
         self._queue = queue
 
     def __lt__(self, other: Timer) -> bool:
@@ -84,7 +84,7 @@ class _Equal(_Queue):
     def __len__(self) -> int:
         return len(self._timers)
 
-    def add(self, now: float, seconds: float, call: Callable[[], None]) -> Timer:
+    def add(self, now: float, seconds: float, call: Callable[[], object]) -> Timer:
         timer = Timer(now + self._seconds, call, self)
         self._timers.append(timer)
         return timer
@@ -118,7 +118,7 @@ class _Any(_Queue):
     def __len__(self) -> int:
         return len(self._timers)
 
-    def add(self, now: float, seconds: float, call: Callable[[], None]) -> Timer:
+    def add(self, now: float, seconds: float, call: Callable[[], object]) -> Timer:
         timer = Timer(now + seconds, call, self)
         heappush(self._timers, timer)
         return timer
@@ -205,7 +205,7 @@ class Timers:
         self._lanes.append(lane)  # type: ignore[arg-type]
         return lane
 
-    def after(self, seconds: float, call: Callable[[], None]) -> Timer:
+    def after(self, seconds: float, call: Callable[[], object]) -> Timer:
         """Have ``call`` called ``seconds`` from now, by `fire`; not before the next one, even for 0."""
         return self._equal.get(seconds, self._any).add(self.now(), seconds, call)
 

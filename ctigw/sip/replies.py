@@ -1,0 +1,125 @@
+"""The answer to a request, and the way back for it (RFC 3261 §8.2.6, §18.2; RFC 3581)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from ctigw.sip.errors import Malformed, reason_of
+from ctigw.sip.hops import DEFAULT_PORT, Remote
+from ctigw.sip.message import Request, split_list
+
+_TRYING = 100
+# What every answer repeats; Record-Route for the dialog that it may begin (§12.1.1).
+_REPEATED = ("Via", "From", "To", "Call-ID", "CSeq", "Record-Route")
+_SENT_BY = re.compile(
+    r"SIP\s*/\s*2\.0\s*/\s*[^\s;,]+\s+(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.-]+)\s*(?::\s*(\d{1,5}))?\s*(?=;|\Z)",
+    re.IGNORECASE | re.ASCII,
+)
+_BRANCH = re.compile(r";\s*branch\s*=\s*([^\s;,\"]+)", re.IGNORECASE)
+_RPORT = re.compile(r";\s*rport\s*(?:=[^;]*)?(?=;|\Z)", re.IGNORECASE)
+_RECEIVED = re.compile(r";\s*received\s*(?:=[^;]*)?(?=;|\Z)", re.IGNORECASE)
+COOKIE = "z9hG4bK"
+
+
+class Way:
+    """How a request came: ``back``, where its answers go, and ``key``, by which it is known again."""
+
+    __slots__ = ("back", "key")
+
+    def __init__(self, back: Remote, key: str) -> None:
+        self.back = back
+        self.key = key
+
+
+def way_of(request: Request, source: Remote) -> Way:
+    """Read the top Via of a request, and write into it where the request came from (§18.2.1, RFC 3581 §4).
+
+    An answer goes to nobody but the sender.  Over a connection it goes back on that; a datagram's to the
+    address and port that it came from.  A port that the Via names is taken (§18.2.2) only when the Via also
+    names the very host that sent: then it is a peer that sends from one port and listens on another.
+    Whatever else the Via says is a stranger's word, or an address behind somebody's translation.
+
+    Raises `Malformed`.
+    """
+    vias = request.headers["Via"]
+    if "," in vias[0]:
+        vias[:1] = split_list(vias[0])
+    top = vias[0]
+    match = _SENT_BY.match(top)
+    if not match:
+        raise Malformed(400, "Bad Via")
+    host, digits = match.groups()
+    branch = _BRANCH.search(top, match.end())
+    key = _key(request, top, branch[1] if branch else "", f"{host}:{digits}".lower())
+    vias[0], named = _marked(top, match.end(), host.strip("[]").lower(), source)
+    port = int(digits or DEFAULT_PORT)
+    if source.flow or not named or port == source.port or not 0 < port < 1 << 16:
+        return Way(source, key)
+    return Way(Remote(source.transport, source.host, port, 0, source.local), key)
+
+
+def _key(request: Request, top: str, branch: str, sent_by: str) -> str:
+    """§17.2.3: an ACK is known by the INVITE that it ends; a CANCEL has a transaction of its own."""
+    method = request.method
+    if method == "ACK":
+        method = "INVITE"
+    if branch.startswith(COOKIE) and len(branch) > len(COOKIE):
+        return f"{branch} {sent_by} {method}"
+    # A peer of RFC 2543, whose branch may be anything, or nothing.
+    return f"{request.call_id} {request.cseq} {request.from_tag} {top} {method}"
+
+
+def _marked(top: str, start: int, host: str, source: Remote) -> tuple[str, bool]:
+    """The Via with where it really came from, and whether the answer may go to what it names itself."""
+    lower = top.lower()
+    if "received" in lower:
+        top = top[:start] + _RECEIVED.sub("", top[start:])
+    named = host == source.host
+    rport = _RPORT.search(top, start) if "rport" in lower else None
+    if rport:
+        top = f"{top[: rport.start()]};rport={source.port};received={source.host}{top[rport.end() :]}"
+        return top, False
+    return (top if named else f"{top};received={source.host}"), named
+
+
+def branch_of(via: str) -> str:
+    """The branch of a Via (the first of a line), "" when it has none."""
+    match = _BRANCH.search(via.partition(",")[0])
+    return match[1] if match else ""
+
+
+def cancelled_key(key: str) -> str:
+    """The key of the INVITE that a CANCEL with ``key`` is about (§9.2)."""
+    return key.removesuffix("CANCEL") + "INVITE"
+
+
+def reply(  # noqa: PLR0917 - in the order of `Incoming.respond`
+    request: Request,
+    status: int,
+    reason: str = "",
+    headers: Iterable[tuple[str, str]] = (),
+    body: bytes = b"",
+    tag: str = "",
+) -> bytes:
+    """The answer as it is sent; ``tag`` is that of To, where the request has none yet (§8.2.6.2).
+
+    Raises `ValueError` for a line break in what is given.
+    """
+    lines = [f"SIP/2.0 {status} {reason or reason_of(status)}"]
+    of = request.headers
+    for name in _REPEATED:
+        for text in of.get(name, ()):
+            lines.append(f"{name}: {text}")  # noqa: PERF401 - see Message
+    if tag and "To" in of and not request.to_tag:
+        to = of["To"][0]
+        lines[lines.index(f"To: {to}")] = f"To: {to};tag={tag}"
+    if status == _TRYING and "Timestamp" in of:
+        lines.append(f"Timestamp: {of['Timestamp'][0]}")
+    for name, text in headers:
+        lines.append(f"{name}: {text}")
+    lines.append(f"Content-Length: {len(body)}\r\n\r\n")
+    head = "\r\n".join(lines).encode("utf-8", "surrogateescape")
+    if head.count(b"\n") != len(lines) + 1 or head.count(b"\r") != len(lines) + 1:
+        raise ValueError("a line break in an answer")
+    return head + body
