@@ -12,14 +12,16 @@ from decimal import Decimal
 from typing import Any, TypeAlias
 
 from msgspec import Struct, json
-from sqlalchemy import func, insert, select, text
+from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from ctigw.rules import Rule
+from ctigw.store.rows import insert_counted
 from ctigw.store.tables import ChangeRow, remove_oldest
 from ctigw.values import Enum
 
 MOST = 1000
+_COLUMNS = ("at", "kind", "person", "old", "new")
 
 
 class Kind(Enum):
@@ -142,17 +144,9 @@ def record(session: Session, changes: Iterable[Change]) -> tuple[Change, ...]:
     _one_at_a_time(session)
     at = time.time()
     rows = [
-        {
-            "at": at,
-            "kind": change.kind.value,
-            "person": change.user,
-            "old": _encoded(change.old),
-            "new": _encoded(change.new),
-        }
-        for change in real
+        (at, change.kind.value, change.user, _encoded(change.old), _encoded(change.new)) for change in real
     ]
-    numbered = insert(ChangeRow).returning(ChangeRow.id, sort_by_parameter_order=True)
-    numbers = session.scalars(numbered, rows).all()
+    numbers = insert_counted(session, ChangeRow.__tablename__, _COLUMNS, rows)
     return tuple(
         Change(change.kind, change.user, change.old, change.new, number)
         for change, number in zip(real, numbers, strict=True)

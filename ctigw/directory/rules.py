@@ -158,7 +158,7 @@ def _load(session: Session, owner: str) -> dict[str, Rule]:
     """The rules of ``owner``, in the order of their names."""
     kept = select(RuleRow.owner, RuleRow.name, RuleRow.has_acl, RuleRow.rule).where(RuleRow.owner == owner)
     entries = select(AclRow.owner, AclRow.rule, AclRow.watcher).where(AclRow.owner == owner)
-    return assembled(session.execute(kept).tuples(), session.execute(entries).tuples()).get(owner, {})
+    return assembled(session.execute(kept), session.execute(entries)).get(owner, {})
 
 
 def _people(owner: str, watchers: Sequence[str]) -> list[str | None]:

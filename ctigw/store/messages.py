@@ -84,4 +84,4 @@ def _waiting(session: Session, wanted: set[str] | None) -> dict[str, int]:
     query = select(MessageRow.recipient, func.count()).group_by(MessageRow.recipient)
     if wanted is not None:
         query = query.where(MessageRow.recipient.in_(wanted))
-    return dict(session.execute(query).tuples().all())
+    return dict(session.execute(query).all())

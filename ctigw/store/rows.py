@@ -27,6 +27,14 @@ def insert(session: Session, table: str, columns: Sequence[str], rows: Sequence[
     _insert(session, table, columns, rows, "")
 
 
+def insert_counted(
+    session: Session, table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]
+) -> list[int]:
+    """As `insert`, into a table that counts its rows by ``id``: their numbers, in their order."""
+    # Rows of one statement are counted in their order, but may come back in another one.
+    return sorted(number for (number,) in _insert(session, table, columns, rows, " RETURNING id"))
+
+
 def upsert(
     session: Session,
     table: str,
@@ -67,14 +75,19 @@ def text(said: str, most: int) -> str:
 
 
 def _insert(
-    session: Session, table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]], otherwise: str
-) -> None:
+    session: Session, table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]], end: str
+) -> list[Any]:
+    """Insert with ``end`` after the values; what comes back."""
     connection = session.connection()
     into = f"INSERT INTO {table} ({', '.join(columns)}) VALUES "  # noqa: S608 - names of our own
     row = _row(connection, columns)
+    returned: list[Any] = []
     for part in _parts(rows):
         values = ",".join([row] * len(part))
-        connection.exec_driver_sql(into + values + otherwise, tuple(chain.from_iterable(part)))
+        done = connection.exec_driver_sql(into + values + end, tuple(chain.from_iterable(part)))
+        if done.returns_rows:
+            returned += done.all()
+    return returned
 
 
 def _row(connection: Connection, columns: Sequence[str]) -> str:
