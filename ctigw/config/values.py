@@ -64,6 +64,7 @@ def is_loopback_host(host: str) -> bool:
         return host == "localhost"
 
 
+@lru_cache(maxsize=16_384)
 def is_address(text: str) -> bool:
     """Whether ``text`` is an IP address, which needs no look-up."""
     try:

@@ -1,21 +1,39 @@
-"""TLS on a listener, with clients that have to show who they are."""
+"""TLS on a listener, with clients that have to show who they are, and towards servers, which have to."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from OpenSSL.crypto import Error
+from cryptography import x509
+from cryptography.x509.oid import NameOID
+from OpenSSL.crypto import X509, Error
 from twisted.internet.interfaces import IAddress, IReactorTime
 from twisted.internet.protocol import Factory
-from twisted.internet.ssl import Certificate, CertificateOptions, KeyPair, trustRootFromCertificates
+from twisted.internet.ssl import (
+    Certificate,
+    CertificateOptions,
+    KeyPair,
+    optionsForClientTLS,
+    platformTrust,
+    trustRootFromCertificates,
+)
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
-from ctigw.config import Listener
-
 _CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
+
+
+class Files(Protocol):
+    """What a listener says of TLS: PEM files, empty for none."""
+
+    @property
+    def tls_certificate(self) -> str: ...
+    @property
+    def tls_key(self) -> str: ...
+    @property
+    def tls_client_ca(self) -> str: ...
 
 
 class TlsError(ValueError):
@@ -33,7 +51,7 @@ class _TlsFactory(TLSMemoryBIOFactory):
         return None if welcome is None else self.protocol(self, welcome)
 
 
-def secured(listener: Listener, factory: Factory[Any], clock: IReactorTime) -> Any:
+def secured(listener: Files, factory: Factory[Any], clock: IReactorTime) -> Any:
     """``factory`` behind TLS, where ``listener`` says so.  Raises `TlsError`."""
     if not listener.tls_certificate:
         return factory
@@ -41,15 +59,45 @@ def secured(listener: Listener, factory: Factory[Any], clock: IReactorTime) -> A
     key = _read(listener.tls_key, _key)
     if not key.matches(own.getPublicKey()):
         raise TlsError(f"{listener.tls_key}: not the key of the (first) certificate")
-    trusted = _read(listener.tls_client_ca, _trust) if listener.tls_client_ca else None
+    clients = _read(listener.tls_client_ca, _trust) if listener.tls_client_ca else None
     options = CertificateOptions(
         privateKey=key.original,
         certificate=own.original,
         extraCertChain=[certificate.original for certificate in others],
         # With anybody to trust, clients without a certificate of theirs do not get through the handshake.
-        trustRoot=trusted,
+        trustRoot=clients,
     )
     return _TlsFactory(options, isClient=False, wrappedFactory=factory, clock=clock)
+
+
+def trusted(file: str) -> Any:
+    """Whom to believe that a server is who it says: those in ``file``, or the system's.
+
+    Raises `TlsError`.
+    """
+    system: Any = platformTrust  # untyped in Twisted
+    return _read(file, _trust) if file else system()
+
+
+def towards(host: str, trust: Any) -> Any:
+    """TLS with the server that was reached as ``host``, a name or an address, which it must prove to be."""
+    options: Any = optionsForClientTLS  # typed for fewer kinds of trust than it takes
+    return options(host, trustRoot=trust)
+
+
+def names(certificate: X509) -> tuple[str, ...]:
+    """Whom a certificate is of: its URIs and host names first (RFC 5922), its common name last."""
+    own = certificate.to_cryptography()
+    found: list[str] = []
+    try:
+        others = own.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except (x509.ExtensionNotFound, ValueError):
+        pass
+    else:
+        for kind in (x509.UniformResourceIdentifier, x509.DNSName, x509.RFC822Name):
+            found.extend(others.get_values_for_type(kind))
+    found.extend(str(name.value) for name in own.subject.get_attributes_for_oid(NameOID.COMMON_NAME))
+    return tuple(dict.fromkeys(found))
 
 
 def _certificates(pem: bytes) -> list[Any]:
