@@ -1,7 +1,7 @@
 """What ends at a second of its own unless it is renewed: publications, subscriptions, bindings.
 
-They are renewed far more often than they end.  A heap of timers would keep an entry for every renewal until its
-time comes; here a renewal moves a thing from the set of one second to that of another.
+They are renewed far more often than they end.  A heap of timers would keep an entry for every renewal until
+its time comes; here a renewal moves a thing from the set of one second to that of another.
 """
 
 from __future__ import annotations
@@ -35,7 +35,9 @@ class Expiring(Generic[T]):
         return sum(map(len, self._at.values()))
 
     def set(self, thing: T, expires: float) -> None:
-        """``thing`` ends at ``expires``, and at no other time that was set before; never, if that is infinite."""
+        """``thing`` ends at ``expires``, and at no other time that was set before; never, if that is
+        infinite.
+        """
         due = 0 if math.isinf(expires) else math.ceil(expires)
         if thing.due != due:
             self.drop(thing)

@@ -45,7 +45,9 @@ class _Reached(Struct):
 class SoftState:
     """``told`` is called after somebody was told that something is stored: there may be something to send."""
 
-    def __init__(self, database: Database, clock: IReactorTime, told: Callable[[], None], *, days: float) -> None:
+    def __init__(
+        self, database: Database, clock: IReactorTime, told: Callable[[], None], *, days: float
+    ) -> None:
         self._database, self._clock, self._told, self._days = database, clock, told, days
         self._numbers = count(int(clock.seconds() * 1e3))
         self._publications = Grouped(database, _write_publications, told, name="publications")
@@ -104,7 +106,7 @@ class SoftState:
         """`Mailbox.remove`."""
         self._submit("a message stays", messages.forget, [int(note.id)])
 
-    def remember(self, sender: str, recipient: str, at: float, content_type: str, body: bytes) -> None:
+    def remember(self, sender: str, recipient: str, at: float) -> None:
         """`History`: that they wrote to each other, for both; not what."""
         self._submit("a message is not in the history", _remember, sender, recipient, at)
 
@@ -244,5 +246,3 @@ def _publication(row: publications.Row) -> Publication:
 
 def _note(number: int, row: messages.Row) -> Note:
     return Note(str(number), row.recipient, row.sender, row.at, row.content_type, row.body)
-
-

@@ -35,7 +35,9 @@ def tokens(prefix: str = "t") -> Callable[[], str]:
 class Node:
     """A stack with its clock, and all that it sent and told."""
 
-    def __init__(self, settings: Settings | None = None, clock: Clock | None = None, prefix: str = "t") -> None:
+    def __init__(
+        self, settings: Settings | None = None, clock: Clock | None = None, prefix: str = "t"
+    ) -> None:
         self.clock = clock or Clock()
         self.timers = Timers(self.clock)
         self.stack = Stack(self.timers, tokens(prefix), LOCALS, settings)

@@ -35,7 +35,6 @@ _ACTIVITIES: dict[Phone, str] = {
     Phone.RINGING: "<ce:alerting/>",
     Phone.ON_HOLD: "<r:on-the-phone/>",
     Phone.ON_THE_PHONE: "<r:on-the-phone/>",
-    Phone.UNKNOWN: "<r:unknown/>",
 }
 _BASIC: dict[Phone, str] = {Phone.OUT_OF_SERVICE: "<basic>closed</basic>", Phone.UNKNOWN: ""}
 _NOTES: dict[Phone, str] = {

@@ -1,1 +1,4 @@
-"""The presence engine, in documents and watchers: collect, compose, keep private, filter.  It knows no SIP."""
+"""The presence engine, in documents and watchers: collect, compose, keep private, filter.
+
+It knows no SIP.
+"""

@@ -1,9 +1,9 @@
 """The engine: collect, compose, keep private, filter.
 
-What is known of a presentity comes from several sources, each with a provisioned priority: publications, and what
-others contribute (phones, long-term status, foreign servers).  It is composed once when it has changed and
-somebody watches, and rendered once for each distinct view; a watcher is told only when what it sees is another
-document than the one it was given last.
+What is known of a presentity comes from several sources, each with a provisioned priority: publications,
+and what others contribute (phones, long-term status, foreign servers).  It is composed once when it has
+changed and somebody watches, and rendered once for each distinct view; a watcher is told only when what it
+sees is another document than the one it was given last.
 """
 
 from __future__ import annotations
@@ -102,8 +102,8 @@ class _Presentity:
 class Presence:
     """All presentities.  ``rules`` gives a presentity's.
 
-    ``first`` is told of whoever begins to watch a presentity that nobody watched, ``last`` the presentity when
-    the last one leaves.
+    ``first`` is told of whoever begins to watch a presentity that nobody watched, ``last`` the presentity
+    when the last one leaves.
     """
 
     def __init__(
@@ -133,7 +133,8 @@ class Presence:
     # What is known
 
     def contribute(self, presentity: str, key: str, body: bytes | None, way: str, agent: str = "") -> None:
-        """The state of ``presentity`` that the contributor ``key`` knows is ``body`` now; None: it knows nothing.
+        """The state of ``presentity`` that the contributor ``key`` knows is ``body`` now; None: it knows
+        nothing.
 
         ``way`` names the kind of source, whose priority it has unless the document says otherwise.
         """
@@ -234,7 +235,9 @@ class Presence:
             return
         for watching in tuple(here.watchings.values()):
             if watching.decide(self._rule(presentity, watching.watcher)):
-                watching.event = {"active": "approved", "terminated": "rejected"}.get(watching.state, "subscribe")
+                watching.event = {"active": "approved", "terminated": "rejected"}.get(
+                    watching.state, "subscribe"
+                )
                 self._observed(here, watching)
                 watching.tell()
         self._changed(presentity)
@@ -299,8 +302,8 @@ class Presence:
         return list(here.watchings.values()) if here else []
 
     def observe(self, presentity: str, observer: Callable[[Watching], None]) -> Callable[[], None]:
-        """Tell ``observer`` of each watcher of ``presentity`` that comes, goes or is decided on, until the result
-        is called."""
+        """Tell ``observer`` of each watcher of ``presentity`` that comes, goes or is decided on, until the
+        result is called."""
         here = self._of(presentity)
         here.observers[id(observer)] = observer
 
@@ -325,7 +328,8 @@ class Presence:
         }
 
     def explain(self, presentity: str) -> list[dict[str, Any]]:
-        """Every component of the presentity's state, the highest first: its source, what it says, what of it won.
+        """Every component of the presentity's state, the highest first: its source, what it says, what of
+        it won.
 
         Ages and what is left are in seconds.
         """
@@ -360,4 +364,3 @@ class Presence:
 def entity(presentity: str) -> str:
     """How documents name a presentity."""
     return f"sip:{presentity}"
-

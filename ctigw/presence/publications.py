@@ -1,7 +1,7 @@
 """Publications (RFC 3903): what is published for a presentity, under entity-tags, until when.
 
-All changes of one presentity's publications happen one after the other, each when the one before it is stored: so
-an entity-tag is either the current one or it is not, whatever a client sends at once.
+All changes of one presentity's publications happen one after the other, each when the one before it is
+stored: so an entity-tag is either the current one or it is not, whatever a client sends at once.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ WAITING = 32
 class Publication:
     """One event publication agent's part of a presentity's state.
 
-    ``id`` stays through all changes, ``etag`` is new after each.  ``expires`` and ``published`` (the last time
-    that the document changed) are seconds since 1970.  ``agent``: the User-Agent that published it.
+    ``id`` stays through all changes, ``etag`` is new after each.  ``expires`` and ``published`` (the last
+    time that the document changed) are seconds since 1970.  ``agent``: the User-Agent that published it.
     """
 
     __slots__ = ("agent", "body", "component", "due", "etag", "expires", "id", "presentity", "published")
@@ -191,9 +191,7 @@ class Publications:
         )
         if old and same and old.component and agent == old.agent:
             known = old.component
-            new.component = Component(
-                known.source, known.priority, since, known.document, etag, new.expires
-            )
+            new.component = Component(known.source, known.priority, since, known.document, etag, new.expires)
         return new
 
     def _apply(self, asked: Publish, old: Publication | None, new: Publication) -> Published:

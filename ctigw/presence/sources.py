@@ -7,8 +7,9 @@ from collections.abc import Callable
 from ctigw.presence.composition import Component
 from ctigw.presence.documents import read
 
-# What the provisioning makes of how a document came ("publication", "phone", "foreign", "long-term"), of the source
-# that it names itself ("" for none), and of the User-Agent: a source's name and its priority, the higher wins.
+# What the provisioning makes of how a document came ("publication", "phone", "foreign", "long-term"), of
+# the source that it names itself ("" for none), and of the User-Agent: a source's name and its priority,
+# the higher wins.
 Provisioned = Callable[[str, str, str], tuple[str, int]]
 
 

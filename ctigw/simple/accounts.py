@@ -100,6 +100,8 @@ class Accounts:
         return person.rules if person else ()
 
     def ha1(self, domain: str, user: str, algorithm: str) -> str | None:
-        """What digest authentication of ``user``, which stands alone, compares with; None: there is nothing."""
+        """What digest authentication of ``user``, which stands alone, compares with; None: there is
+        nothing.
+        """
         person = self._people.get(f"{user.lower()}@{domain}")
         return None if person is None else person.ha1(algorithm)

@@ -7,53 +7,64 @@ watchers; it ends when the last of them leaves.  What a server notifies is a sou
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 import structlog
 
-from ctigw.expiring import After
 from ctigw.presence.documents import NotPidfError, checked
 from ctigw.presence.engine import Presence, Watching
 from ctigw.simple.headers import media_type, parameters
 from ctigw.simple.publishing import TYPES
+from ctigw.simple.reaching import contact, towards
 from ctigw.simple.subscriptions import package_name
 from ctigw.sip.dialog import Dialog
-from ctigw.sip.errors import Malformed, Rejected
+from ctigw.sip.errors import Rejected
+from ctigw.sip.events import Done, Outcome
 from ctigw.sip.hops import Remote
-from ctigw.sip.message import Request, Response
-from ctigw.sip.stack import Incoming, Outcome, Stack
+from ctigw.sip.machines import Incoming
+from ctigw.sip.message import Request
+from ctigw.sip.stack import Stack
 from ctigw.sip.timers import Timer
 from ctigw.values import named
 
 # Of the time that a subscription lasts, when it is refreshed.
 REFRESH = 0.8
-# Seconds until all servers are tried again when none would have us; each time twice as long, up to the longest.
+# Seconds until all servers are tried again when none would have us; each time twice as long, up to the
+# longest.
 PAUSE, LONGEST_PAUSE = 5.0, 600.0
 # Why a server ends a subscription so that it is no use to ask again (RFC 6665 §4.1.3).
 FINAL = frozenset({"rejected", "noresource", "invariant"})
+SUCCESS = range(200, 300)
+# What an answer that makes no dialog is taken for.
+BAD_GATEWAY = 502
 log = structlog.get_logger(__name__)
 
 
 @named
 class Foreign:
-    """A foreign server.  ``servers``: its next hops, best first.  ``uri`` gives its name for a presentity of ours,
-    "" when it does not know that one.  ``agent``: the User-Agent that picks the source, if not that of its NOTIFYs."""
+    """A foreign server.  ``servers``: its next hops, best first.  ``uri`` gives its name for a presentity
+    of ours, "" when it does not know that one.  ``agent``: the User-Agent that picks the source, if not
+    that of its NOTIFYs.  ``ask`` sends requests, with a password when it is asked for one; None: it is not.
+    """
 
     name: str
     servers: Sequence[Remote]
     uri: Callable[[str], str]
     expires: int = 3600
     agent: str = ""
+    ask: Callable[[Request, Remote, Done], None] | None = None
 
 
 class _Subscription:
-    """One presentity at one foreign server."""
+    """One presentity at one foreign server.  ``asked``: the request that began its dialog, or is to."""
 
     __slots__ = (
-        *("accept", "call_id", "dialog", "foreign", "pause", "presentity", "server"),
-        *("seq", "tag", "timer", "uri", "wanted", "watcher"),
+        *("accept", "asked", "dialog", "foreign", "pause", "presentity"),
+        *("server", "timer", "uri", "wanted", "watcher"),
     )
+
+    asked: Request
 
     def __init__(self, foreign: Foreign, uri: str, watching: Watching) -> None:
         self.foreign, self.uri = foreign, uri
@@ -61,14 +72,22 @@ class _Subscription:
         self.wanted = True
         self.server = 0
         self.pause = PAUSE
-        self.seq = 0
-        self.call_id = self.tag = ""
         self.dialog: Dialog | None = None
         self.timer: Timer | None = None
 
+    @property
+    def hop(self) -> Remote:
+        """The server whose turn it is."""
+        return self.foreign.servers[self.server]
+
+    @property
+    def key(self) -> str:
+        """What its state is contributed under."""
+        return f"foreign {self.foreign.name}"
+
 
 class Backend:
-    """All back-end subscriptions; `wants` and `leaves` are told by the engine."""
+    """All back-end subscriptions; the engine tells who wants one, and who does not any more."""
 
     def __init__(
         self,
@@ -76,7 +95,7 @@ class Backend:
         presence: Presence,
         foreign: Iterable[Foreign],
         *,
-        after: After,
+        after: Callable[[float, Callable[[], None]], Timer],
         token: Callable[[], str],
         counters: Counter[str],
         longest: int = 65_536,
@@ -84,127 +103,116 @@ class Backend:
         self._stack, self._presence, self._foreign = stack, presence, tuple(foreign)
         self._after, self._token, self._counters, self._longest = after, token, counters, longest
         self._of: dict[str, list[_Subscription]] = {}
+        # By Call-ID and our tag: a NOTIFY may come before the answer does.
         self._by_call: dict[tuple[str, str], _Subscription] = {}
         if self._foreign:
-            presence.first, presence.last = self.wants, self.leaves
+            presence.first, presence.last = self._wants, self._leaves
 
     def __len__(self) -> int:
         return sum(map(len, self._of.values()))
 
-    def wants(self, watching: Watching) -> None:
+    def _wants(self, watching: Watching) -> None:
         """Somebody watches a presentity that nobody watched."""
-        found = list(self._subscriptions(watching))
+        found = [
+            _Subscription(foreign, uri, watching)
+            for foreign in self._foreign
+            if (uri := foreign.uri(watching.presentity))
+        ]
         if found:
             self._of[watching.presentity] = found
         for subscription in found:
             self._begin(subscription)
 
-    def _subscriptions(self, watching: Watching) -> Iterator[_Subscription]:
-        for foreign in self._foreign:
-            uri = foreign.uri(watching.presentity)
-            if uri:
-                yield _Subscription(foreign, uri, watching)
-
-    def leaves(self, presentity: str) -> None:
+    def _leaves(self, presentity: str) -> None:
         """Nobody watches it any more."""
         for subscription in self._of.pop(presentity, ()):
             subscription.wanted = False
-            self._stop(subscription)
-            self._forget(subscription)
+            self._let_go(subscription)
+            self._presence.contribute(presentity, subscription.key, None, "foreign")
             if subscription.dialog is not None:
-                self._send(subscription, 0)
+                self._refresh(subscription, 0)
+
+    def close(self) -> None:
+        """End them all."""
+        for presentity in tuple(self._of):
+            self._leaves(presentity)
 
     # SUBSCRIBE
 
     def _begin(self, subscription: _Subscription) -> None:
         """A new dialog with the server whose turn it is."""
-        subscription.dialog, subscription.seq = None, 0
-        subscription.call_id, subscription.tag = self._token(), self._token()
-        self._by_call[subscription.call_id, subscription.tag] = subscription
-        self._send(subscription, subscription.foreign.expires)
+        subscription.dialog, subscription.timer = None, None
+        headers = {
+            "From": [f"<sip:{subscription.watcher}>;tag={self._token()}"],
+            "To": [f"<{subscription.uri}>"],
+            "Call-ID": [self._token()],
+            "CSeq": ["1 SUBSCRIBE"],
+            "Contact": [contact(self._stack, subscription.hop)],
+        }
+        subscription.asked = Request("SUBSCRIBE", subscription.uri, headers)
+        self._by_call[_call(subscription)] = subscription
+        self._send(subscription, subscription.asked, subscription.hop, subscription.foreign.expires)
 
-    def _send(self, subscription: _Subscription, seconds: int) -> None:
-        server = subscription.foreign.servers[subscription.server]
-        dialog = subscription.dialog
-        request = dialog.request("SUBSCRIBE") if dialog else self._outside(subscription)
+    def _refresh(self, subscription: _Subscription, seconds: int) -> None:
+        assert subscription.dialog is not None
+        request = subscription.dialog.request("SUBSCRIBE")
+        self._send(subscription, request, towards(self._stack, request, None), seconds)
+
+    def _send(self, subscription: _Subscription, request: Request, target: Remote, seconds: int) -> None:
         request.set("Event", "presence")
         request.set("Expires", str(seconds))
         request.set("Accept", ", ".join(subscription.accept or TYPES))
         request.set("P-Asserted-Identity", f"<sip:{subscription.watcher}>")
-        target = self._stack.towards(request, server) if dialog else server
-        request.set("Contact", self._stack.contact(target))
-        self._stack.request(request, target, partial(self._answered, subscription, subscription.call_id))
+        done = partial(self._answered, subscription, subscription.asked)
+        if subscription.foreign.ask is None:
+            self._stack.request(request, target, done)
+        else:
+            subscription.foreign.ask(request, target, done)
 
-    def _outside(self, subscription: _Subscription) -> Request:
-        subscription.seq += 1
-        headers = {
-            "From": [f"<sip:{subscription.watcher}>;tag={subscription.tag}"],
-            "To": [f"<{subscription.uri}>"],
-            "Call-ID": [subscription.call_id],
-            "CSeq": [f"{subscription.seq} SUBSCRIBE"],
-        }
-        return Request("SUBSCRIBE", subscription.uri, headers)
-
-    def _answered(self, subscription: _Subscription, call_id: str, outcome: Outcome) -> None:
-        if not subscription.wanted or subscription.call_id != call_id:
+    def _answered(self, subscription: _Subscription, asked: Request, outcome: Outcome) -> None:
+        if not subscription.wanted or subscription.asked is not asked:
             return
         response = outcome.response
-        if response is None or outcome.status >= 300:  # noqa: PLR2004 - not a success
-            self._refused(subscription, outcome)
+        if response is None or outcome.status not in SUCCESS:
+            self._refused(subscription, outcome.status)
             return
-        subscription.pause = PAUSE
         if subscription.dialog is None:
             try:
-                subscription.dialog = self._dialog(subscription, response)
-            except Malformed:
-                self._refused(subscription, Outcome(502, None))
+                subscription.dialog = Dialog.uac(asked, response)
+            except Rejected:
+                self._refused(subscription, BAD_GATEWAY)
                 return
-        self._refresh_later(subscription, _granted(response, subscription.foreign.expires))
+        subscription.pause = PAUSE
+        seconds = response.expires or subscription.foreign.expires
+        refresh = partial(self._refresh, subscription, subscription.foreign.expires)
+        self._later(subscription, min(seconds, subscription.foreign.expires) * REFRESH, refresh)
 
-    def _dialog(self, subscription: _Subscription, response: Response) -> Dialog:
-        return Dialog.uac(self._outside_again(subscription), response)
-
-    def _outside_again(self, subscription: _Subscription) -> Request:
-        subscription.seq -= 1
-        return self._outside(subscription)
-
-    def _refresh_later(self, subscription: _Subscription, seconds: float) -> None:
-        self._stop(subscription)
-        refresh = partial(self._send, subscription, subscription.foreign.expires)
-        subscription.timer = self._after(seconds * REFRESH, refresh)
-
-    def _refused(self, subscription: _Subscription, outcome: Outcome) -> None:
+    def _refused(self, subscription: _Subscription, status: int) -> None:
         """The next server, and after the last one a pause."""
         self._counters["back-end subscriptions refused"] += 1
-        log.info(
-            "a foreign server refuses",
-            server=subscription.foreign.name,
-            presentity=subscription.presentity,
-            status=outcome.status,
-        )
-        self._forget(subscription)
-        if outcome.status == 423 and outcome.response is not None:  # noqa: PLR2004 - Interval Too Brief
-            pass
+        name, presentity = subscription.foreign.name, subscription.presentity
+        log.info("a foreign server refuses", server=name, presentity=presentity, status=status)
+        self._let_go(subscription)
         subscription.server += 1
         if subscription.server < len(subscription.foreign.servers):
             self._begin(subscription)
             return
         subscription.server = 0
-        self._presence.contribute(subscription.presentity, _key(subscription), None, "foreign")
-        self._again_later(subscription, subscription.pause)
+        self._presence.contribute(presentity, subscription.key, None, "foreign")
+        self._later(subscription, subscription.pause, partial(self._begin, subscription))
         subscription.pause = min(subscription.pause * 2, LONGEST_PAUSE)
 
-    def _again_later(self, subscription: _Subscription, seconds: float) -> None:
-        self._stop(subscription)
-        subscription.timer = self._after(seconds, partial(self._begin, subscription))
+    def _later(self, subscription: _Subscription, seconds: float, call: Callable[[], None]) -> None:
+        if subscription.timer is not None:
+            subscription.timer.cancel()
+        subscription.timer = self._after(seconds, call)
 
-    def _stop(self, subscription: _Subscription) -> None:
+    def _let_go(self, subscription: _Subscription) -> None:
+        """What comes in its dialog now is nobody's."""
+        self._by_call.pop(_call(subscription), None)
         if subscription.timer is not None:
             subscription.timer.cancel()
             subscription.timer = None
-
-    def _forget(self, subscription: _Subscription) -> None:
-        self._by_call.pop((subscription.call_id, subscription.tag), None)
 
     # NOTIFY
 
@@ -216,11 +224,12 @@ class Backend:
             raise Rejected(481)
         if package_name(request) != "presence":
             raise Rejected(489, headers=(("Allow-Events", "presence"),))
-        if subscription.dialog is None:  # it overtook the answer to the SUBSCRIBE
-            subscription.dialog = Dialog.uas(request, subscription.tag, "")
-        subscription.dialog.check(request)
         if request.body:
             self._judge(request)
+        if subscription.dialog is None:  # it overtook the answer to the SUBSCRIBE
+            subscription.dialog = Dialog.notified(subscription.asked, request)
+        else:
+            subscription.dialog.check(request)
         incoming.respond(200)
         self._take(subscription, request)
 
@@ -235,37 +244,25 @@ class Backend:
             raise Rejected(400, "Not a presence document") from None
 
     def _take(self, subscription: _Subscription, request: Request) -> None:
-        presentity, key = subscription.presentity, _key(subscription)
-        agent = subscription.foreign.agent or request.get("User-Agent")
-        if request.body:
-            self._presence.contribute(presentity, key, request.body, "foreign", agent)
+        presentity, agent = subscription.presentity, subscription.foreign.agent or request.get("User-Agent")
         state = request.get("Subscription-State")
         if state.partition(";")[0].strip().lower() == "terminated":
-            self._presence.contribute(presentity, key, None, "foreign")
+            self._presence.contribute(presentity, subscription.key, None, "foreign")
             self._ended(subscription, parameters(state))
+        elif request.body:
+            self._presence.contribute(presentity, subscription.key, request.body, "foreign", agent)
 
     def _ended(self, subscription: _Subscription, why: dict[str, str]) -> None:
         """The server has had enough; whether and when to ask again, it says (RFC 6665 §4.1.3)."""
-        self._stop(subscription)
-        self._forget(subscription)
+        self._let_go(subscription)
         subscription.dialog = None
-        reason = why.get("reason", "")
-        if reason not in FINAL:
-            wait = why.get("retry-after", "")
-            at_once = reason in ("deactivated", "timeout")
-            pause = float(wait[:6]) if wait.isdigit() else 0.0 if at_once else subscription.pause
-            self._again_later(subscription, pause)
-
-    def close(self) -> None:
-        """End them all."""
-        for presentity in tuple(self._of):
-            self.leaves(presentity)
+        reason, wait = why.get("reason", ""), why.get("retry-after", "")
+        if reason in FINAL:
+            return
+        at_once = reason in ("deactivated", "timeout")
+        pause = float(wait[:6]) if wait.isdigit() else 0.0 if at_once else subscription.pause
+        self._later(subscription, pause, partial(self._begin, subscription))
 
 
-def _key(subscription: _Subscription) -> str:
-    return f"foreign {subscription.foreign.name}"
-
-
-def _granted(response: Response, asked: int) -> float:
-    seconds = response.expires
-    return float(min(seconds, asked) if seconds else asked)
+def _call(subscription: _Subscription) -> tuple[str, str]:
+    return subscription.asked.call_id, subscription.asked.from_tag

@@ -1,22 +1,22 @@
 """The event package "dialog" (RFC 4235): the lamp fields of desk phones.
 
-A resource is a line (2001@example.com), or a user: then all of the user's lines.  Others than the owner see what
-the owner's rules let them see: everything, or that there is a call, but not with whom.
+A resource is a line (2001@example.com), or a user: then all of the user's lines.  Others than the owner see
+what the owner's rules let them see: everything, or that there is a call, but not with whom.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Literal, Protocol
 
+from ctigw.presence.dialog_info import CONTENT_TYPE as DIALOG_INFO
 from ctigw.presence.dialog_info import Dialog, dialog_info
 from ctigw.presence.engine import Presence
 from ctigw.rules import Visibility
 from ctigw.simple.accounts import Accounts
 from ctigw.simple.packages import Body, Changed, Wanted, chosen
 from ctigw.sip.errors import Rejected
-
-DIALOG_INFO = "application/dialog-info+xml"
 
 
 class Watched(Protocol):
@@ -29,12 +29,6 @@ class Watched(Protocol):
 class Lamps(Protocol):
     """The calls at lines; `bridge.Lamps` is it."""
 
-    def has(self, line: str) -> bool:
-        """Whether there is such a line."""
-
-    def owner(self, line: str) -> str | None:
-        """The address of record of whose it is."""
-
     def dialogs(self, line: str) -> Iterable[Dialog]:
         """The calls that it is in."""
 
@@ -43,13 +37,22 @@ class Lamps(Protocol):
 
 
 class DialogPackage:
-    """The lines that ``lamps`` knows, in the domains of ``accounts``."""
+    """Lamps for lines (``has`` tells which there are, ``owner`` whose they are) and for people."""
 
     name = "dialog"
     types = (DIALOG_INFO,)
 
-    def __init__(self, lamps: Lamps, accounts: Accounts, presence: Presence) -> None:
+    def __init__(
+        self,
+        lamps: Lamps,
+        accounts: Accounts,
+        presence: Presence,
+        *,
+        has: Callable[[str], bool],
+        owner: Callable[[str], str | None],
+    ) -> None:
         self._lamps, self._accounts, self._presence = lamps, accounts, presence
+        self._has, self._owner = has, owner
 
     def open(self, wanted: Wanted, changed: Changed) -> DialogWatch:
         """Raises `Rejected`: 403, 404, 406."""
@@ -66,12 +69,12 @@ class DialogPackage:
         person = self._accounts.get(resource)
         if person is not None and person.lines:
             return tuple(person.lines)
-        if self._lamps.has(user):
+        if self._has(user):
             return (user,)
         raise Rejected(404)
 
     def _seen(self, line: str, watcher: str) -> Visibility:
-        owner = self._lamps.owner(line)
+        owner = self._owner(line)
         # Nobody's line: there is nobody whose calls would be told, so that it is used is no secret.
         return self._presence.visibility(owner, watcher) if owner else Visibility.ALL
 
@@ -91,7 +94,10 @@ def _openness(visibility: Visibility) -> int:
 
 
 class DialogWatch:
-    """One lamp.  Always full state, with a version of its own: lamps do not cope with less (RFC 4235 §3.6)."""
+    """One lamp.
+
+    Always full state, with a version of its own: lamps do not cope with less (RFC 4235 §3.6).
+    """
 
     reason = ""
 
@@ -111,7 +117,7 @@ class DialogWatch:
         """All dialogs of the lines, as far as this watcher may know of them."""
         dialogs = [dialog for line in self._lines for dialog in self._lamps.dialogs(line)]
         if self._seen is Visibility.REACHABILITY_ONLY:
-            dialogs = [dialog.anonymous() for dialog in dialogs]
+            dialogs = [replace(dialog, remote="") for dialog in dialogs]
         elif self._seen is not Visibility.ALL:
             dialogs = []
         document = dialog_info(f"sip:{self._resource}", self._version, dialogs)

@@ -1,8 +1,8 @@
 """Who asks: the one place where that is decided.
 
-A trusted peer (by its address) says so itself, in P-Asserted-Identity, Remote-Party-ID or From (the Guide's order).
-From anybody else it depends on the listener: a password (RFC 3261 §22, RFC 8760), the names in a TLS client
-certificate, or, where nobody has to prove anything, From.
+A trusted peer (by its address) says so itself, in P-Asserted-Identity, Remote-Party-ID or From (the Guide's
+order). From anybody else it depends on the listener: a password (RFC 3261 §22, RFC 8760), the names in a
+TLS client certificate, or, where nobody has to prove anything, From.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from ctigw.simple.accounts import Accounts
 from ctigw.sip.digest import AUTHENTICATES, AUTHORIZATIONS, Digest, Outcome
 from ctigw.sip.errors import Malformed, Rejected
 from ctigw.sip.hops import Remote
-from ctigw.sip.message import Request
 from ctigw.sip.machines import Incoming
+from ctigw.sip.message import Request
 from ctigw.sip.uri import aor, parse_name_addr
 from ctigw.values import named
 

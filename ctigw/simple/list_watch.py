@@ -104,7 +104,7 @@ class ListWatch:
         self._presence, self._accounts, self._wanted = presence, accounts, wanted
         self._tell, self._filter = changed, what
         self._rlmi = Rlmi(f"sip:{wanted.resource}", wanted.resource.rpartition("@")[2], token)
-        # None: there is no such person, or the watcher watches too many.
+        # An instance instead: there is no such person, or the watcher watches too many.
         self._members: dict[str, Watching | Instance] = {}
         self._touched: set[str] = set()
         self._others = self._waiting = self._closed = False

@@ -15,8 +15,8 @@ from ctigw.simple.reaching import reachable
 from ctigw.simple.registrar import Registrar
 from ctigw.sip.errors import Rejected
 from ctigw.sip.events import Outcome
-from ctigw.sip.message import Request
 from ctigw.sip.machines import Incoming
+from ctigw.sip.message import Request
 from ctigw.sip.stack import Stack
 from ctigw.values import value
 
@@ -24,6 +24,7 @@ from ctigw.values import value
 AWAY = frozenset({404, 408, 410, 430, 480, 481, 500, 503, 504})
 # What says nothing to a person, and is not kept: notices about other messages.
 FLEETING = frozenset({"application/im-iscomposing+xml", "message/imdn+xml"})
+SUCCESS = range(200, 300)
 log = structlog.get_logger(__name__)
 
 
@@ -52,14 +53,11 @@ class Mailbox(Protocol):
         """It is delivered."""
 
 
-class History(Protocol):
-    """Who wrote to whom: recent communications."""
-
-    def __call__(self, sender: str, recipient: str, at: float, content_type: str, body: bytes) -> None:
-        """A message was delivered, or is kept."""
+# Told the sender, the recipient and the time of a message that was delivered, or is kept.
+History = Callable[[str, str, float], None]
 
 
-def no_history(_sender: str, _recipient: str, _at: float, _content_type: str, _body: bytes) -> None:
+def no_history(_sender: str, _recipient: str, _at: float) -> None:
     """Nobody wants to know."""
 
 
@@ -109,9 +107,8 @@ class Messaging:
         if outcome.status in AWAY and self._keeps(incoming.request):
             self._keep(incoming, sender, recipient)
             return
-        if outcome.status // 100 == 2:  # noqa: PLR2004 - success
-            request = incoming.request
-            self._remember(Note("", recipient, sender, self._now(), request.get("Content-Type"), request.body))
+        if outcome.status in SUCCESS:
+            self._remember(sender, recipient, incoming.request.get("Content-Type"))
         relayed(incoming, outcome)
 
     def _keeps(self, request: Request) -> bool:
@@ -126,12 +123,12 @@ class Messaging:
 
     def _kept(self, incoming: Incoming, note: Note, kept: bool) -> None:
         if kept:
-            self._remember(note)
+            self._remember(note.sender, note.recipient, note.content_type)
         incoming.respond(202 if kept else 480)
 
-    def _remember(self, note: Note) -> None:
-        if media_type(note.content_type) not in FLEETING:
-            self._history(note.sender, note.recipient, note.at, note.content_type, note.body)
+    def _remember(self, sender: str, recipient: str, content_type: str) -> None:
+        if media_type(content_type) not in FLEETING:
+            self._history(sender, recipient, self._now())
 
     # Those who come back
 
@@ -150,10 +147,10 @@ class Messaging:
         self._stack.request(request, branches[0].target, partial(self._delivered, aor, notes))
 
     def _delivered(self, aor: str, notes: list[Note], outcome: Outcome) -> None:
-        if outcome.status // 100 != 2 and outcome.status in AWAY:  # noqa: PLR2004 - success
+        if outcome.status in AWAY:
             self._delivering.discard(aor)
             return
-        if outcome.status // 100 != 2:  # noqa: PLR2004 - as above
+        if outcome.status not in SUCCESS:
             log.info("a kept message was refused", recipient=aor, status=outcome.status)
         assert self._mailbox is not None
         self._mailbox.remove(notes[0])

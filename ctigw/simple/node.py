@@ -13,8 +13,8 @@ from ctigw.presence.engine import Presence
 from ctigw.simple.server import Server
 from ctigw.simple.subscriptions import Subscriptions
 from ctigw.sip.errors import Rejected
-from ctigw.sip.hops import Remote
 from ctigw.sip.events import Answered, Asked, Cancelled, Event
+from ctigw.sip.hops import Remote
 from ctigw.sip.machines import Incoming
 from ctigw.sip.stack import Stack
 
@@ -24,7 +24,9 @@ log = structlog.get_logger(__name__)
 class Node:
     """The stack, and what it is there for.  `wake` after whatever entered from elsewhere."""
 
-    def __init__(self, stack: Stack, server: Server, presence: Presence, subscriptions: Subscriptions) -> None:
+    def __init__(
+        self, stack: Stack, server: Server, presence: Presence, subscriptions: Subscriptions
+    ) -> None:
         self._stack, self._server = stack, server
         self._presence, self._subscriptions = presence, subscriptions
         self._certified: dict[int, frozenset[str]] = {}
@@ -63,12 +65,13 @@ class Node:
 
     def wake(self) -> None:
         """Serve what has arrived, and say what has changed by it."""
+        events = self._stack.events()
         while True:
-            events = self._stack.events()
             for event in events:
                 self._serve(event)
             self._presence.settle()
             self._subscriptions.flush()
+            events = self._stack.events()
             if not events:
                 return
 

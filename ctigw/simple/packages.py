@@ -1,4 +1,7 @@
-"""Event packages: what can be subscribed to (RFC 6665 §7).  A subscription knows nothing of what it carries."""
+"""Event packages: what can be subscribed to (RFC 6665 §7).
+
+A subscription knows nothing of what it carries.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +51,8 @@ class Watch(Protocol):
         """Why it is terminated."""
 
     def body(self, *, full: bool) -> Body | None:
-        """What to say now: everything when ``full``, otherwise perhaps only what has changed since; None: nothing.
+        """What to say now: everything when ``full``, otherwise perhaps only what has changed since; None:
+        nothing.
 
         It counts as said.
         """

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from typing import Literal
 
 from ctigw.presence.documents import CPIM, PIDF
@@ -100,5 +99,3 @@ def filter_in(wanted: Wanted) -> Filter | None:
         return parse(wanted.body)
     except FilterError as error:
         raise Rejected(488, f"Filter: {error}") from None
-
-

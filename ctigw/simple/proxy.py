@@ -1,5 +1,5 @@
-"""The proxy (RFC 3261 §16), stateful, for requests that are not INVITE: to the contacts of a user, or to another
-domain by a static route."""
+"""The proxy (RFC 3261 §16), stateful, for requests that are not INVITE: to the contacts of a user, or to
+another domain by a static route."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from functools import partial
 from ctigw.sip.errors import Rejected
 from ctigw.sip.events import Outcome
 from ctigw.sip.hops import Remote
-from ctigw.sip.message import Request, parse_via
 from ctigw.sip.machines import Incoming
+from ctigw.sip.message import Request, parse_via
 from ctigw.sip.stack import Stack
 from ctigw.values import value
 
@@ -99,7 +99,9 @@ class Proxy:
         self.send(incoming, [Branch(incoming.request.uri, target)], identity, partial(relayed, incoming))
 
     def _has_been_here(self, request: Request) -> bool:
-        """Whether we have sent it on before: nothing changes on the way that would make it go elsewhere now."""
+        """Whether we have sent it on before: nothing changes on the way that would make it go elsewhere
+        now.
+        """
         places = {(local.host, local.port) for local in self._stack.locals}
         vias = map(parse_via, request.values("Via"))
         return any((via.host, via.port) in places for via in vias)
@@ -114,4 +116,3 @@ class Proxy:
             (copied(incoming.request, branch.uri, asserted=identity), branch.target) for branch in branches
         ]
         Fork(self._stack, done).send(copies)
-

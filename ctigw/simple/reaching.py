@@ -1,15 +1,16 @@
 """How somebody is reached who has asked before, or has registered.
 
-A Contact says where; but a connection that is open is the better way (a TLS client's Contact often names a port
-that nobody listens on), and behind a translation of addresses it is the only one.
+A Contact says where; but a connection that is open is the better way (a TLS client's Contact often names a
+port that nobody listens on), and behind a translation of addresses it is the only one.
 """
 
 from __future__ import annotations
 
 from ctigw.sip.errors import Malformed
 from ctigw.sip.hops import Remote, next_hop, remote_of
+from ctigw.sip.machines import Incoming
 from ctigw.sip.message import Request, parse_via
-from ctigw.sip.stack import Incoming, Stack
+from ctigw.sip.stack import Stack
 from ctigw.sip.uri import parse_uri
 
 

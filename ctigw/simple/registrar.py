@@ -10,8 +10,8 @@ from ctigw.simple.headers import Expiries
 from ctigw.simple.reaching import way_back
 from ctigw.sip.errors import Malformed, Rejected
 from ctigw.sip.hops import Remote
-from ctigw.sip.message import Request
 from ctigw.sip.machines import Incoming
+from ctigw.sip.message import Request
 from ctigw.sip.uri import parse_name_addr, parse_uri
 from ctigw.values import named, value
 
@@ -81,10 +81,8 @@ class Registrar:
         """Serve a REGISTER for ``aor``.  Raises `Rejected`: 400, 403, 423, 500."""
         request = incoming.request
         contacts = request.values("Contact")
-        if contacts == ["*"]:
-            moved = self._clear(request, aor)
-        else:
-            moved = self._moved(incoming, aor, contacts)
+        clear = contacts == ["*"]
+        moved = self._clear(request, aor) if clear else self._moved(incoming, aor, contacts)
         if moved.put or moved.gone:
             self._keep(moved, partial(self._kept, incoming, aor, moved))
         else:
@@ -173,4 +171,3 @@ def _q(text: str | None) -> float:
     if not 0 <= q <= 1:
         raise Malformed(400, "Bad q")
     return q
-

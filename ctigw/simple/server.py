@@ -19,8 +19,8 @@ from ctigw.simple.registrar import Registrar
 from ctigw.simple.subscriptions import Subscriptions
 from ctigw.sip.errors import Rejected
 from ctigw.sip.hops import Local
-from ctigw.sip.message import Request
 from ctigw.sip.machines import Incoming
+from ctigw.sip.message import Request
 from ctigw.sip.uri import Uri, aor, parse_name_addr, parse_uri
 from ctigw.values import named
 
@@ -162,7 +162,8 @@ class Server:
     def _message(self, incoming: Incoming) -> None:
         identities, accounts = self._parts.identities, self._parts.accounts
         identity = identities.of(incoming, proxy=True)
-        if accounts.canonical(address(incoming.request, "From")) != identity and not identities.trusts(incoming):
+        if accounts.canonical(address(incoming.request, "From")) != identity and not identities.trusts(
+            incoming
+        ):
             raise Rejected(403, "From Is Somebody Else")
         self._parts.messaging.message(incoming, identity, self._resource(incoming.request))
-

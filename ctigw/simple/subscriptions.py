@@ -1,7 +1,8 @@
 """The notifier (RFC 6665): subscriptions to any event package, and their NOTIFYs.
 
-There is one NOTIFY under way for each subscription; what changes meanwhile is in the next one.  So a subscriber gets
-them in order, the newest state wins over those that nobody would see any more, and no sequence number is used twice.
+There is one NOTIFY under way for each subscription; what changes meanwhile is in the next one.  So a
+subscriber gets them in order, the newest state wins over those that nobody would see any more, and no
+sequence number is used twice.
 """
 
 from __future__ import annotations
@@ -13,16 +14,16 @@ from functools import partial
 import structlog
 
 from ctigw.expiring import After, Expiring
-from ctigw.sip.dialog import Dialog, Key, key_of
-from ctigw.sip.errors import Rejected
-from ctigw.sip.hops import Remote
-from ctigw.sip.message import Request
-from ctigw.sip.events import Outcome
-from ctigw.sip.machines import Incoming
-from ctigw.sip.stack import Stack
 from ctigw.simple.headers import Expiries, accepted, media_type, option_tags, parameters
 from ctigw.simple.packages import Package, Wanted, Watch
 from ctigw.simple.reaching import contact, towards, way_back
+from ctigw.sip.dialog import Dialog, Key, key_of
+from ctigw.sip.errors import Rejected
+from ctigw.sip.events import Outcome
+from ctigw.sip.hops import Remote
+from ctigw.sip.machines import Incoming
+from ctigw.sip.message import Request
+from ctigw.sip.stack import Stack
 from ctigw.values import named
 
 # What a NOTIFY can be answered that ends its subscription (RFC 6665 §4.2.2, RFC 5057 §5.1), beside a timeout.
@@ -34,7 +35,9 @@ log = structlog.get_logger(__name__)
 
 @named
 class Settings:
-    """``expiries``: seconds that a subscription may last; ``notify_seconds``: the least between two NOTIFYs."""
+    """``expiries``: seconds that a subscription may last; ``notify_seconds``: the least between two
+    NOTIFYs.
+    """
 
     expiries: Expiries
     notify_seconds: float = 0.0

@@ -239,6 +239,10 @@ class Stack:
         """Ask for an INVITE of ours to be given up (§9.1); its end comes as always."""
         self._layer.cancel(client)
 
+    def connected(self, remote: Remote) -> bool:
+        """Whether the connection that ``remote`` names is open, and something has come over it."""
+        return remote.flow in self._readers
+
     def local(self, remote: Remote) -> Local:
         """How the other end is to reach us."""
         return self.locals[self._way(remote)[0].local]

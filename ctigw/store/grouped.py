@@ -1,7 +1,7 @@
 """Writing what somebody waits for: all that comes while the database is busy goes into one transaction.
 
-One statement for hundreds of rows costs what it costs for one (see `rows`), so whoever publishes waits for one
-commit, and not for a commit of everybody who was before.
+One statement for hundreds of rows costs what it costs for one (see `rows`), so whoever publishes waits for
+one commit, and not for a commit of everybody who was before.
 """
 
 from __future__ import annotations
@@ -29,7 +29,9 @@ log = structlog.get_logger(__name__)
 class Grouped(Generic[Item]):
     """``told`` is called when some have been told what became of theirs."""
 
-    def __init__(self, database: Database, write: Write[Item], told: Callable[[], None], *, name: str) -> None:
+    def __init__(
+        self, database: Database, write: Write[Item], told: Callable[[], None], *, name: str
+    ) -> None:
         self._database, self._write, self._told, self._name = database, write, told, name
         self._waiting: list[tuple[Item, Done]] = []
         self._busy = False
