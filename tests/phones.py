@@ -7,6 +7,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
+from twisted.python.failure import Failure
 
 from ctigw.net.background import spawn
 from ctigw.switch.switch import Switch
@@ -23,11 +24,17 @@ class Phones:
         self.put_off: list[Callable[[], None]] = []
 
     def do(self, command: Coroutine[Any, Any, Any]) -> Any:
-        """The result of a command, once what it causes has been reported."""
+        """The result of a command, once what it causes has been reported.
+
+        Raises what it raises, and `IndexError` when it takes longer than a turn.
+        """
         results: list[Any] = []
-        Deferred.fromCoroutine(command).addCallback(results.append)
+        Deferred.fromCoroutine(command).addBoth(results.append)
         self.clock.advance(0)
-        return results[0]
+        result = results[0]
+        if isinstance(result, Failure):
+            result.raiseException()
+        return result
 
     def turns(self) -> int:
         """Let later turns come until nothing is put off any more; gives how many functions were."""

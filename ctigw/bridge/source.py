@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 
 from ctigw.bridge.marking import Later, Marked, Observers
 from ctigw.bridge.phones import Phone, phone
-from ctigw.bridge.settings import Setting, Settings, Spawn
+from ctigw.bridge.settings import NOTHING_SET, Setting, Settings, Spawn
 from ctigw.presence.dialog_info import line_uri, marked
 from ctigw.switch.driver import Category
 from ctigw.switch.events import (
@@ -68,8 +68,8 @@ class Bridge:
         self._switch, self._owner, self._contribute = switch, owner, contribute
         self._domain = domain
         self._owned: dict[str, str] = {}
-        # Who has been told of a line, and what.
-        self._told: dict[str, tuple[str, bytes]] = {}
+        # Who has been told of a line, and what: the document is made of nothing else.
+        self._told: dict[str, tuple[str, Phone, Setting]] = {}
         self._lines = Marked(self._tell, later)
         self._settings = Settings(switch, self._owned, self._lines.add, later, spawn)
         self._open = True
@@ -126,6 +126,7 @@ class Bridge:
         """Everything may be otherwise, lines that are new included."""
         if not self._open:
             return
+        self._settings.stop()  # what is still to be asked is asked now
         for line in self._owned:
             self._settings.ask(line)
             self._lines.add(line)
@@ -138,25 +139,24 @@ class Bridge:
             self._contribute(told[0], line, None)
         if owner is None:
             return
-        does, setting = phone(self._switch, line), self._settings.of(line)
-        document = line_document(owner, line, self._domain, does, setting)
-        if told != (owner, document):
-            self._told[line] = (owner, document)
-            self._contribute(owner, line, document)
+        does = phone(self._switch, line)
+        setting = NOTHING_SET if does is Phone.UNKNOWN else self._settings.of(line)
+        if told != (owner, does, setting):
+            self._told[line] = (owner, does, setting)
+            self._contribute(owner, line, line_document(owner, line, self._domain, does, setting))
 
 
 def line_document(owner: str, line: str, domain: str, does: Phone, setting: Setting) -> bytes:
     """What the ``line`` of ``owner`` contributes: PIDF of one tuple, and of a person where there is something
     to say of one.
 
-    While the phone is unknown nothing is said of its settings either, and the tuple has no basic status.
+    The tuple of an unknown phone has no basic status, and there is nothing to be said of what it is set to.
     """
     user, _, host = owner.rpartition("@")
-    known = does is not Phone.UNKNOWN
     name = _NOT_IN_ID.sub(lambda odd: f"_{ord(odd[0]):X}_", line)
-    activities = _ACTIVITIES.get(does, "") + ("<ce:dnd/>" if known and setting.do_not_disturb else "")
+    activities = _ACTIVITIES.get(does, "") + ("<ce:dnd/>" if setting.do_not_disturb else "")
     notes = _NOTES.get(does, "")
-    if known and setting.forwarded:
+    if setting.forwarded:
         notes += f"<note>forwarded to {marked(setting.forwarded)}</note>"
     person = f'<dm:person id="phone-{name}"><r:activities>{activities}</r:activities></dm:person>'
     return (

@@ -1,0 +1,130 @@
+"""Whatever happens at the phones, what was told last of them is what the picture says."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any
+
+import structlog
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ctigw.bridge.lamps import Lamps, dialogs
+from ctigw.bridge.phones import Phone, phone
+from ctigw.bridge.settings import NOTHING_SET, Setting
+from ctigw.bridge.source import Bridge, line_document
+from ctigw.errors import Refused
+from ctigw.net.background import spawn
+from ctigw.presence.dialog_info import Dialog
+from ctigw.switch.driver import Forwarding, ForwardRule
+from tests.phones import Phones
+
+OWNERS = {"2001": "a@b", "2002": "a@b", "2003": "c@d", "2010": "e@f"}
+lines = st.sampled_from(["2001", "2002", "2003", "2004", "2006", "2007", "2009", "2010"])
+steps = st.one_of(
+    st.tuples(st.sampled_from(["call", "forward", "give"]), lines, lines),
+    st.tuples(st.sampled_from(["pick_up", "put_down", "hold", "retrieve", "dnd", "transfer"]), lines),
+    st.tuples(st.just("pass"), st.integers(1, 40)),
+    st.tuples(st.just("lose"), st.integers(1, 20)),
+    st.tuples(st.just("turn")),
+)
+
+
+class World(Phones):
+    """Phones, a bridge and lamps, and what both told last."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.owners = dict(OWNERS)
+        self.told: dict[tuple[str, str], bytes] = {}
+        self.lit: dict[str, tuple[Dialog, ...]] = {}
+        later = self.put_off.append
+        self.bridge = Bridge(self.switch, self.owners.get, self.tell, later, "pbx", spawn=spawn)
+        self.lamps = Lamps(self.switch, later)
+        self.switch.observe(self.bridge.observers())
+        self.switch.observe(self.lamps.observers())
+        for line in ("2001", "2007"):
+            self.watch(line)
+
+    def watch(self, line: str) -> None:
+        self.lit[line] = ()
+
+        def look() -> None:
+            self.lit[line] = self.lamps.dialogs(line)
+
+        self.lamps.watch(line, look)
+
+    def tell(self, owner: str, line: str, document: bytes | None) -> None:
+        assert self.told.get((owner, line)) != document
+        if document is None:
+            del self.told[owner, line]
+        else:
+            self.told[owner, line] = document
+
+    def command(self, name: str, line: str) -> None:
+        connections = self.switch.picture.connections(line)
+        if name == "transfer":
+            held, active = sorted((c.call.driver_id for c in connections), key=int)[:2] or ("", "")
+            self.do(self.pbx.transfer(held, active, line))
+        else:
+            self.do(getattr(self.pbx, name)(connections[0].call.driver_id, line))
+
+    def step(self, step: Any) -> None:
+        match step:
+            case ("call", line, other):
+                self.do(self.pbx.make_call(line, other, prompt=False))
+            case ("forward", line, other):
+                active = not self.pbx.line_features(line).forwarding
+                self.do(
+                    self.pbx.set_forwarding(line, ForwardRule(Forwarding.IMMEDIATE, other, active=active))
+                )
+            case ("give", line, other):
+                self.owners[line] = f"{other}@x"
+                self.bridge.owners_changed([line])
+            case ("dnd", line):
+                on = not self.pbx.line_features(line).do_not_disturb
+                self.do(self.pbx.set_do_not_disturb(line, on=on))
+            case ("pick_up" | "put_down" as what, line):
+                getattr(self.pbx, what)(line)
+            case ("hold" | "retrieve" | "transfer" as what, line):
+                self.command(what, line)
+            case ("pass", seconds):
+                self.pass_time(seconds)
+            case ("lose", seconds):
+                self.lose_link(seconds)
+            case _:
+                self.turns()
+
+    def expected(self) -> dict[tuple[str, str], bytes]:
+        """What would be told of every line if nothing had been told yet."""
+        return {
+            (owner, line): line_document(owner, line, "pbx", phone(self.switch, line), self.setting(line))
+            for line, owner in self.owners.items()
+        }
+
+    def setting(self, line: str) -> Setting:
+        if phone(self.switch, line) is Phone.UNKNOWN:
+            return NOTHING_SET
+        features = self.pbx.line_features(line)
+        forwarded = [rule.destination for rule in features.forwarding if rule.active]
+        return Setting(features.do_not_disturb, "".join(forwarded))
+
+
+@settings(max_examples=150)
+@given(st.lists(steps, max_size=25))
+def test_what_was_told_last_is_what_the_picture_says(happens: list[Any]) -> None:
+    world = World()
+    with structlog.testing.capture_logs() as logged:
+        for step in happens:
+            # What the PBX or its people cannot do just now does not happen.
+            with contextlib.suppress(Refused, ValueError, IndexError):
+                world.step(step)
+        world.pass_time(0)
+        world.turns()
+        world.pass_time(0)
+        world.turns()
+    assert world.told == world.expected()
+    for line, told in world.lit.items():
+        shown = tuple(dialog for dialog in told if dialog.state != "terminated")
+        assert shown == dialogs(world.switch, line)
+    assert [entry for entry in logged if entry["log_level"] == "error"] == []
