@@ -6,6 +6,7 @@ Everything that is answered is answered after its commit; see `store.grouped`.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from itertools import count
 
 import structlog
@@ -217,7 +218,7 @@ def _write_messages(session: Session, rows: Sequence[messages.Row]) -> list[bool
 
 
 def _remember(session: Session, sender: str, recipient: str, at: float) -> None:
-    timestamp = journal.written(at)
+    timestamp = datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds")
     for owner, other in ((sender, recipient), (recipient, sender)):
         entry = recent.Communication(timestamp, "im", f"<with>sip:{other}</with>")
         try:

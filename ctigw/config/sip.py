@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Annotated, Literal
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, field
 
 from ctigw.config.values import (
     HOP,
@@ -100,6 +100,8 @@ class Sip(Struct, frozen=True, forbid_unknown_fields=True):
     listeners: tuple[SipListener, ...] = ()
     # Whose users are served here; the first is also the realm of passwords.
     domains: tuple[str, ...] = ("localhost",)
+    # Other names of those domains, which mean the same users: "sip.example.com" = "example.com".
+    aliases: dict[str, str] = field(default_factory=dict)
     # Every user of the domains exists: for trials and benchmarks, therefore on loopback only.
     open_domain: bool = False
     routes: tuple[Route, ...] = ()

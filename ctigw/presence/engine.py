@@ -285,7 +285,7 @@ class Presence:
                 return self._composed(here).xml
             return compose(entity(here.name), self._components(here), frozenset(rule.excluded_sources)).xml
         if rule.visibility is Visibility.REACHABILITY_ONLY:
-            status = reachability(rule, self._statuses(here))
+            status = reachability(rule, self._statuses(here)) or ""
             return views.polite(entity(here.name), self._composed(here).basic, status)
         return views.nothing(entity(here.name))
 

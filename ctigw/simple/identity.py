@@ -49,7 +49,7 @@ class Identities:
         certified: Callable[[Remote], frozenset[str]] = lambda _source: frozenset(),
     ) -> None:
         self._doors, self._digests, self._accounts = tuple(doors), digests, accounts
-        self._certified = certified
+        self.certified = certified
         self._how: Mapping[str, Callable[[Incoming, bool], str]] = {
             "digest": self._by_password,
             "certificate": self._by_certificate,
@@ -95,7 +95,7 @@ class Identities:
 
     def _by_certificate(self, incoming: Incoming, _proxy: bool) -> str:
         claimed = self._claimed(incoming.request)
-        if claimed not in self._certified(incoming.source):
+        if claimed not in self.certified(incoming.source):
             raise Rejected(403, "Not The Certificate's Name")
         return claimed
 

@@ -103,7 +103,7 @@ class ListWatch:
     ) -> None:
         self._presence, self._accounts, self._wanted = presence, accounts, wanted
         self._tell, self._filter = changed, what
-        self._rlmi = Rlmi(f"sip:{wanted.resource}", wanted.resource.rpartition("@")[2], token)
+        self._rlmi = Rlmi(f"sip:{wanted.resource}", token(), wanted.resource.rpartition("@")[2])
         # An instance instead: there is no such person, or the watcher watches too many.
         self._members: dict[str, Watching | Instance] = {}
         self._touched: set[str] = set()
@@ -117,7 +117,8 @@ class ListWatch:
             return
         before, self._members = self._members, {}
         for member in members:
-            self._members[member] = before.pop(member, None) or self._watching(member)
+            known = before.pop(member, None)
+            self._members[member] = self._watching(member) if known is None else known
         for watching in before.values():
             self._leave(watching)
         self._others = True  # who left can only be told by a full list
@@ -154,8 +155,8 @@ class ListWatch:
         told = self._members if full else {m: self._members[m] for m in self._touched if m in self._members}
         self._touched, self._others = set(), False
         instances = {f"sip:{member}": self._instance(watching) for member, watching in told.items()}
-        content_type, data = self._rlmi.notify(instances, full=full)
-        return Body(content_type, data, (("Require", "eventlist"),))
+        notice = self._rlmi.notify(instances, full=full)
+        return None if notice is None else Body(*notice, (("Require", "eventlist"),))
 
     def _instance(self, watching: Watching | Instance) -> Instance:
         if isinstance(watching, Instance):

@@ -12,17 +12,22 @@ import structlog
 from ctigw.presence.engine import Presence
 from ctigw.simple.server import Server
 from ctigw.simple.subscriptions import Subscriptions
-from ctigw.sip.errors import Rejected
+from ctigw.sip.errors import Malformed, Rejected
 from ctigw.sip.events import Answered, Asked, Cancelled, Event
 from ctigw.sip.hops import Remote
 from ctigw.sip.machines import Incoming
 from ctigw.sip.stack import Stack
+from ctigw.sip.uri import aor
 
 log = structlog.get_logger(__name__)
 
 
 class Node:
-    """The stack, and what it is there for.  `wake` after whatever entered from elsewhere."""
+    """The stack, and what it is there for.
+
+    What arrives is served when it is asked what is to be sent: all that came at once makes one change, and
+    who has changed something otherwise has only to see to it that it is asked.
+    """
 
     def __init__(
         self, stack: Stack, server: Server, presence: Presence, subscriptions: Subscriptions
@@ -34,37 +39,34 @@ class Node:
     def receive(self, data: bytes, source: Remote) -> None:
         """Bytes have come."""
         self._stack.receive(data, source)
-        self.wake()
 
     def lost(self, remote: Remote) -> None:
         """A connection is gone, or could not be opened."""
         self._certified.pop(remote.flow, None)
         self._stack.lost(remote)
-        self.wake()
 
     def timeout(self) -> None:
         """It is the time that `next_timeout` gave."""
         self._stack.timeout()
-        self.wake()
 
     def next_timeout(self) -> float | None:
         """When `timeout` is to be called."""
         return self._stack.next_timeout()
 
     def outgoing(self) -> list[tuple[Remote, bytes]]:
-        """What is to be sent."""
+        """Serve what has come and say what has changed by it: what is to be sent now."""
+        self._turn()
         return self._stack.outgoing()
 
-    def connected(self, remote: Remote, names: frozenset[str]) -> None:
+    def connected(self, remote: Remote, names: tuple[str, ...]) -> None:
         """A peer has shown a certificate with these names."""
-        self._certified[remote.flow] = names
+        self._certified[remote.flow] = frozenset(map(_address, names))
 
     def certified(self, source: Remote) -> frozenset[str]:
         """The names in the certificate of whoever is behind ``source``."""
         return self._certified.get(source.flow, frozenset())
 
-    def wake(self) -> None:
-        """Serve what has arrived, and say what has changed by it."""
+    def _turn(self) -> None:
         events = self._stack.events()
         while True:
             for event in events:
@@ -94,3 +96,11 @@ class Node:
         except Exception:
             incoming.respond(500)
             raise
+
+
+def _address(name: str) -> str:
+    """The address of record that a name in a certificate means: a URI, or whatever it is."""
+    try:
+        return aor(name)
+    except Malformed:
+        return name.lower()

@@ -64,8 +64,11 @@ class Watch(Protocol):
 class Package(Protocol):
     """``name`` as in Event; ``types``: the media types that it can be had in, the default first."""
 
-    name: str
-    types: tuple[str, ...]
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def types(self) -> tuple[str, ...]: ...
 
     def open(self, wanted: Wanted, changed: Changed) -> Watch:
         """Begin to watch; ``changed`` is called when there is something new to say.

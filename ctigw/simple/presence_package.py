@@ -5,26 +5,26 @@ from __future__ import annotations
 import json
 from typing import Literal
 
-from ctigw.presence.documents import CPIM, PIDF
 from ctigw.presence.engine import Presence, Watching
 from ctigw.presence.errors import TooManyError
 from ctigw.presence.filters import Filter, FilterError, parse
+from ctigw.presence.lists import PIDF, RLMI
 from ctigw.simple.accounts import Accounts
 from ctigw.simple.list_watch import Lists, ListWatch
 from ctigw.simple.packages import Body, Changed, Wanted, chosen
+from ctigw.simple.publishing import TYPES
 from ctigw.sip.errors import Rejected
 
 FILTER = "application/simple-filter+xml"
 # Not a document for others: what the engine made a presentity's state of, for the presentity.
 EXPLANATION = "application/vnd.ctigw.explanation+json"
-LIST_TYPE = "application/rlmi+xml"
 
 
 class PresencePackage:
     """What others may see of ``presence``; ``lists`` knows which resources are lists."""
 
     name = "presence"
-    types = (PIDF, CPIM)
+    types = TYPES
 
     def __init__(self, presence: Presence, accounts: Accounts, lists: Lists) -> None:
         self._presence, self._accounts, self._lists = presence, accounts, lists
@@ -52,8 +52,8 @@ class PresencePackage:
     def _open_list(self, wanted: Wanted, members: tuple[str, ...], changed: Changed) -> ListWatch:
         if "eventlist" not in wanted.supported:
             raise Rejected(421, headers=(("Require", "eventlist"),))
-        if wanted.accept and LIST_TYPE not in wanted.accept and "*/*" not in wanted.accept:
-            raise Rejected(406, headers=(("Accept", f"multipart/related, {LIST_TYPE}, {PIDF}"),))
+        if wanted.accept and RLMI not in wanted.accept and "*/*" not in wanted.accept:
+            raise Rejected(406, headers=(("Accept", f"multipart/related, {RLMI}, {PIDF}"),))
         return self._lists.watch(wanted, members, changed, filter_in(wanted))
 
 

@@ -115,7 +115,7 @@ class Subscriptions:
         if subscription.watch.state == "terminated":
             subscription.watch.close("rejected")
             raise Rejected(403)
-        incoming.respond(200, _granted(dialog, request, seconds), tag=tag)
+        incoming.respond(200, _granted(dialog, seconds), tag=tag)
         self._by_dialog[dialog.key] = subscription
         self._counters[f"subscriptions to {package.name}"] += 1
         self._extend(subscription, seconds)
@@ -134,7 +134,7 @@ class Subscriptions:
         seconds = self._settings.expiries.granted(request)
         subscription.dialog.check(request)
         subscription.back = way_back(incoming)
-        incoming.respond(200, _granted(subscription.dialog, request, seconds))
+        incoming.respond(200, _granted(subscription.dialog, seconds))
         self._extend(subscription, seconds)
 
     def _extend(self, subscription: Subscription, seconds: float) -> None:
@@ -201,6 +201,8 @@ class Subscriptions:
         if subscription.dialog.key not in self._by_dialog and not subscription.ended:
             return
         body = watch.body(full=subscription.full)
+        if body is None and not subscription.full and not subscription.ended:
+            return
         subscription.full = subscription.pending = False
         subscription.in_flight, subscription.sent = True, self._now()
         request = subscription.dialog.request("NOTIFY")
@@ -261,5 +263,5 @@ def package_name(request: Request) -> str:
     return request.get("Event").partition(";")[0].strip().lower()
 
 
-def _granted(dialog: Dialog, request: Request, seconds: float) -> list[tuple[str, str]]:
-    return [("Expires", str(int(seconds))), *dialog.accepting(request)]
+def _granted(dialog: Dialog, seconds: float) -> list[tuple[str, str]]:
+    return [("Expires", str(int(seconds))), ("Contact", dialog.contact)]

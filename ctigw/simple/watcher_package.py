@@ -5,19 +5,17 @@ from __future__ import annotations
 from typing import Literal
 
 from ctigw.presence.engine import Presence, Watching
-from ctigw.presence.watcherinfo import Watcher, watcherinfo
+from ctigw.presence.watcherinfo import CONTENT_TYPE, Event, Status, Watcher, Watcherinfo
 from ctigw.simple.accounts import Accounts
 from ctigw.simple.packages import Body, Changed, Wanted, chosen
 from ctigw.sip.errors import Rejected
-
-WATCHERINFO = "application/watcherinfo+xml"
 
 
 class WatcherPackage:
     """The watchers of the presentities of ``presence``."""
 
     name = "presence.winfo"
-    types = (WATCHERINFO,)
+    types = (CONTENT_TYPE,)
 
     def __init__(self, presence: Presence, accounts: Accounts) -> None:
         self._presence, self._accounts = presence, accounts
@@ -29,7 +27,7 @@ class WatcherPackage:
         if wanted.watcher != wanted.resource:
             raise Rejected(403, "Only the presentity is told who watches it")
         if not chosen(wanted, self.types):
-            raise Rejected(406, headers=(("Accept", WATCHERINFO),))
+            raise Rejected(406, headers=(("Accept", CONTENT_TYPE),))
         return WatchersWatch(self._presence, wanted.resource, changed)
 
 
@@ -41,26 +39,22 @@ class WatchersWatch:
 
     def __init__(self, presence: Presence, presentity: str, changed: Changed) -> None:
         self._presence, self._presentity, self._tell = presence, presentity, changed
-        self._version = 0
-        # The latest of each watching that has changed; with who is gone among them.
-        self._changes: dict[str, Watcher] = {}
+        self._told = Watcherinfo(f"sip:{presentity}")
+        # Those that are over, until that is told.
+        self._over: list[Watcher] = []
         self._end = presence.observe(presentity, self._observe)
 
     def _observe(self, watching: Watching) -> None:
-        self._changes[watching.id] = _watcher(watching)
+        if watching.state == "terminated":
+            self._over.append(_watcher(watching))
         self._tell()
 
     def body(self, *, full: bool) -> Body | None:
-        """RFC 3858; the version grows by one with each document."""
-        if full:
-            here = [_watcher(watching) for watching in self._presence.watchings(self._presentity)]
-            told = [*here, *(w for w in self._changes.values() if w.status == "terminated")]
-        else:
-            told = list(self._changes.values())
-        self._changes = {}
-        document = watcherinfo(f"sip:{self._presentity}", self._version, told, full=full)
-        self._version += 1
-        return Body(WATCHERINFO, document)
+        """RFC 3858; None when nothing has changed."""
+        here = map(_watcher, self._presence.watchings(self._presentity))
+        over, self._over = self._over, []
+        document = self._told.notify((*here, *over), full=full)
+        return None if document is None else Body(CONTENT_TYPE, document)
 
     def close(self, _event: str) -> None:
         """It wants to know no more."""
@@ -68,4 +62,5 @@ class WatchersWatch:
 
 
 def _watcher(watching: Watching) -> Watcher:
-    return Watcher(watching.id, f"sip:{watching.watcher}", watching.state, watching.event)
+    uri = f"sip:{watching.watcher}"
+    return Watcher(watching.id, uri, Status(watching.state), Event(watching.event))

@@ -163,11 +163,6 @@ class Dialog:
             except Malformed:
                 return  # what we know has been good so far
 
-    def accepting(self, request: Request) -> list[tuple[str, str]]:
-        """The header fields that a 2xx to ``request`` must have, beside the tag (§12.1.1)."""
-        routes = [("Record-Route", line) for line in request.lines("Record-Route")]
-        return [*routes, ("Contact", self.contact)]
-
 
 def _target(message: Request | Response) -> str | None:
     """The URI of Contact; None when there is no Contact.  Raises `Malformed`."""

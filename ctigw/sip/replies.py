@@ -94,7 +94,7 @@ def cancelled_key(key: str) -> str:
     return key.removesuffix("CANCEL") + "INVITE"
 
 
-def reply(  # noqa: PLR0917 - in the order of `Incoming.respond`
+def reply(
     request: Request,
     status: int,
     reason: str = "",

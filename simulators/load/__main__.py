@@ -38,7 +38,7 @@ BROKEN = "it broke: "
     help="Another checkout, with its .venv: both gateways are measured by turns.",
 )
 @click.option("--list", "listing", is_flag=True, help="Name the scenarios.")
-def main(  # noqa: PLR0917 - one for each option
+def main(
     quick: bool,
     file: Path | None,
     only: tuple[str, ...],
