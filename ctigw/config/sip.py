@@ -82,10 +82,10 @@ class SipLimits(Struct, frozen=True, forbid_unknown_fields=True):
     # what was left out.
     send_queue: Positive = 1024 * 1024
     # Requests that wait for their answer; beyond them 503.
-    server_transactions: Positive = 100_000
+    server_transactions: Positive = 20_000
     # Answers kept for requests that come again, some 1 kB each.  The oldest go first: nearly all that come
     # again do so within a second.
-    kept_answers: Positive = 50_000
+    kept_answers: Positive = 100_000
     # Requests of one address.  What is above waits (TCP) or is lost (UDP), which its sender takes for the
     # network's pace.  A proxy sends for thousands of users.
     requests_per_second: Positive = 10_000
