@@ -215,7 +215,7 @@ def parse(data: bytes) -> Message:
     start, blank, body = data.partition(b"\r\n\r\n")
     head = parse_head(start)
     message, length, error = head.message, head.length, head.error
-    if error is None and not blank:
+    if not blank:
         error = Malformed(400, "No end of the header")
     if length is not None and length != len(body):
         if length > len(body):

@@ -10,8 +10,6 @@ from ctigw.sip.hops import DEFAULT_PORT, Remote
 from ctigw.sip.message import Request, split_list
 
 _TRYING = 100
-# What every answer repeats; Record-Route for the dialog that it may begin (§12.1.1).
-_REPEATED = ("Via", "From", "To", "Call-ID", "CSeq", "Record-Route")
 _SENT_BY = re.compile(
     r"SIP\s*/\s*2\.0\s*/\s*[^\s;,]+\s+(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.-]+)\s*(?::\s*(\d{1,5}))?\s*(?=;|\Z)",
     re.IGNORECASE | re.ASCII,
@@ -20,20 +18,32 @@ _BRANCH = re.compile(r";\s*branch\s*=\s*([^\s;,\"]+)", re.IGNORECASE)
 _RPORT = re.compile(r";\s*rport\s*(?:=[^;]*)?(?=;|\Z)", re.IGNORECASE)
 _RECEIVED = re.compile(r";\s*received\s*(?:=[^;]*)?(?=;|\Z)", re.IGNORECASE)
 COOKIE = "z9hG4bK"
+_PORT_MAX = 65535
 
 
-class Way:
-    """How a request came: ``back``, where its answers go, and ``key``, by which it is known again."""
+def key_of(request: Request) -> str:
+    """By what a request is known when it comes again (§17.2.3), as long as `back_of` has not seen it.
 
-    __slots__ = ("back", "key")
+    An ACK has the key of the INVITE that it ends; a CANCEL has one of its own: see `cancelled_key`.
+    """
+    vias = request.headers["Via"]
+    if "," in vias[0]:
+        vias[:1] = split_list(vias[0])
+    top = vias[0]
+    method = request.method
+    if method == "ACK":
+        method = "INVITE"
+    match = _BRANCH.search(top)
+    if match:
+        branch = match[1]
+        if branch.startswith(COOKIE) and len(branch) > len(COOKIE):
+            return f"{branch} {top.partition(';')[0]} {method}"
+    # A peer of RFC 2543, whose branch may be anything, or nothing.
+    return f"{request.call_id} {request.cseq} {request.from_tag} {top} {method}"
 
-    def __init__(self, back: Remote, key: str) -> None:
-        self.back = back
-        self.key = key
 
-
-def way_of(request: Request, source: Remote) -> Way:
-    """Read the top Via of a request, and write into it where the request came from (§18.2.1, RFC 3581 §4).
+def back_of(request: Request, source: Remote) -> Remote:
+    """Where the answers go; the top Via gets where the request came from (§18.2.1, RFC 3581 §4).
 
     An answer goes to nobody but the sender.  Over a connection it goes back on that; a datagram's to the
     address and port that it came from.  A port that the Via names is taken (§18.2.2) only when the Via also
@@ -45,29 +55,15 @@ def way_of(request: Request, source: Remote) -> Way:
     vias = request.headers["Via"]
     if "," in vias[0]:
         vias[:1] = split_list(vias[0])
-    top = vias[0]
-    match = _SENT_BY.match(top)
+    match = _SENT_BY.match(vias[0])
     if not match:
         raise Malformed(400, "Bad Via")
     host, digits = match.groups()
-    branch = _BRANCH.search(top, match.end())
-    key = _key(request, top, branch[1] if branch else "", f"{host}:{digits}".lower())
-    vias[0], named = _marked(top, match.end(), host.strip("[]").lower(), source)
+    vias[0], named = _marked(vias[0], match.end(), host.strip("[]").lower(), source)
     port = int(digits or DEFAULT_PORT)
-    if source.flow or not named or port == source.port or not 0 < port < 1 << 16:
-        return Way(source, key)
-    return Way(Remote(source.transport, source.host, port, 0, source.local), key)
-
-
-def _key(request: Request, top: str, branch: str, sent_by: str) -> str:
-    """§17.2.3: an ACK is known by the INVITE that it ends; a CANCEL has a transaction of its own."""
-    method = request.method
-    if method == "ACK":
-        method = "INVITE"
-    if branch.startswith(COOKIE) and len(branch) > len(COOKIE):
-        return f"{branch} {sent_by} {method}"
-    # A peer of RFC 2543, whose branch may be anything, or nothing.
-    return f"{request.call_id} {request.cseq} {request.from_tag} {top} {method}"
+    if source.flow or not named or port == source.port or not 0 < port <= _PORT_MAX:
+        return source
+    return Remote(source.transport, source.host, port, 0, source.local)
 
 
 def _marked(top: str, start: int, host: str, source: Remote) -> tuple[str, bool]:
@@ -106,14 +102,18 @@ def reply(
 
     Raises `ValueError` for a line break in what is given.
     """
-    lines = [f"SIP/2.0 {status} {reason or reason_of(status)}"]
     of = request.headers
-    for name in _REPEATED:
-        for text in of.get(name, ()):
-            lines.append(f"{name}: {text}")  # noqa: PERF401 - see Message
-    if tag and "To" in of and not request.to_tag:
-        to = of["To"][0]
-        lines[lines.index(f"To: {to}")] = f"To: {to};tag={tag}"
+    lines = [f"SIP/2.0 {status} {reason or reason_of(status)}"]
+    for text in of["Via"]:
+        lines.append(f"Via: {text}")  # noqa: PERF401 - dearer here
+    # One of each, also when the request is refused for having two.
+    for name in ("From", "To", "Call-ID", "CSeq"):
+        if name in of:
+            lines.append(f"{name}: {of[name][0]}")
+            if name == "To" and tag and not request.to_tag:
+                lines[-1] += ";tag=" + tag
+    if "Record-Route" in of:  # of the dialog that it may begin (§12.1.1)
+        lines += [f"Record-Route: {text}" for text in of["Record-Route"]]
     if status == _TRYING and "Timestamp" in of:
         lines.append(f"Timestamp: {of['Timestamp'][0]}")
     for name, text in headers:

@@ -21,7 +21,7 @@ from ctigw.sip.framing import Ping, StreamReader
 from ctigw.sip.hops import Local, Remote
 from ctigw.sip.machines import Client, Incoming, Input, State, input_of
 from ctigw.sip.message import Headers, Message, Request, Response, parse
-from ctigw.sip.replies import COOKIE, branch_of, cancelled_key, reply, way_of
+from ctigw.sip.replies import COOKIE, back_of, branch_of, cancelled_key, key_of, reply
 from ctigw.sip.timers import Timers
 from ctigw.sip.transactions import Transactions
 
@@ -136,7 +136,7 @@ class Stack:
         if request is None or request.method == "ACK" or "Via" not in request.headers:
             return
         try:
-            back = way_of(request, source).back
+            back = back_of(request, source)
             self._layer.send(back, reply(request, error.status, error.reason, tag=self._token()))
         except (Malformed, ValueError):
             return
@@ -152,20 +152,20 @@ class Stack:
 
     def _take_request(self, request: Request, source: Remote) -> None:
         layer = self._layer
-        way = way_of(request, source)
         method = request.method
-        found = layer.servers.get(way.key)
+        key = key_of(request)
+        found = layer.servers.get(key)
         if found is not None and (method != "ACK" or found.state is not State.ACCEPTED):
             self.counters["repeated requests"] += method != "ACK"
             layer.fire(found, Input.ACK if method == "ACK" else Input.REQUEST)
             return
-        incoming = Incoming(layer, request, source, way.back, way.key)
+        incoming = Incoming(layer, request, source, back_of(request, source), key)
         if method == "ACK":
             # Of a success: it ends no transaction, and is answered by nobody (§13.3.1.4).
             incoming.state = State.TERMINATED
         elif layer.live >= self.settings.max_live:
             self.counters["requests too many"] += 1
-            layer.send(way.back, reply(request, 503, headers=(("Retry-After", "5"),), tag=self._token()))
+            layer.send(incoming.to, reply(request, 503, headers=(("Retry-After", "5"),), tag=self._token()))
             return
         elif method == "CANCEL":
             layer.open(incoming)
