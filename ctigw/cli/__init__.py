@@ -1,4 +1,6 @@
-"""The command line: the gateway (`serve`), a client of one (`client`, `phone`), its database (`admin`)."""
+"""The command line: the gateway (`serve`), a client of one (`client`, `phone`), its database (`admin`,
+`people`).
+"""
 
 from __future__ import annotations
 
@@ -17,6 +19,7 @@ MODULES = {
         *("consult", "transfer", "conference", "dnd", "forward", "snapshot"),
     ),
     "admin": ("user", "line", "app", "calls", "audit", "db"),
+    "people": ("contact", "group", "rule", "recent"),
 }
 OWN = {name: module for module, names in MODULES.items() for name in names}
 # Where other packages name the commands that they add.

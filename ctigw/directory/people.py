@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from operator import itemgetter
 from typing import Any
 
 from msgspec import Struct
@@ -89,27 +88,33 @@ def _profiles(session: Session, only: str | None) -> list[Profile]:
 
 def _groups(session: Session, only: str | None, known: dict[str, str]) -> dict[str, list[Group]]:
     """The groups of everybody, or of one, in their order."""
-    inside: dict[int, list[tuple[int, str]]] = {}
-    contacts = select(ContactRow.group_id, ContactRow.position, ContactRow.member)
+    inside: dict[int, list[str]] = {}
+    contacts = select(ContactRow.group_id, ContactRow.member)
+    contacts = contacts.order_by(ContactRow.group_id, ContactRow.position, ContactRow.member)
     if only is not None:
         contacts = contacts.join(GroupRow, GroupRow.id == ContactRow.group_id)
-    for number, position, member in _of(session, contacts, GroupRow.owner, only):
-        name = known.setdefault(member, member)
-        if number in inside:
-            inside[number].append((position, name))
-        else:
-            inside[number] = [(position, name)]
+    last, members = None, list[str]()
+    for number, member in _of(session, contacts, GroupRow.owner, only):
+        if number != last:
+            inside[number] = members = []
+            last = number
+        members.append(known.setdefault(member, member))
     found: dict[str, list[Group]] = {}
     groups = select(GroupRow.id, GroupRow.owner, GroupRow.name).order_by(GroupRow.position, GroupRow.name)
     for number, owner, name in _of(session, groups, GroupRow.owner, only):
-        members = tuple(map(itemgetter(1), sorted(inside.pop(number, ()))))
-        found.setdefault(owner, []).append(Group(known.setdefault(name, name), members))
+        group = Group(known.setdefault(name, name), tuple(inside.pop(number, ())))
+        found.setdefault(owner, []).append(group)
     return found
 
 
 def _of(session: Session, query: Select[*tuple[Any, ...]], owner: Any, only: str | None) -> Iterator[Any]:
-    """The rows of ``query``, of everybody or of one ``owner``, a part at a time."""
+    """The rows of ``query``, of everybody or of one ``owner``, as the driver has them.
+
+    They are texts and numbers, of which SQLAlchemy would make rows of its own in five times the time.
+    """
     if only is not None:
         query = query.where(owner == only)
-    for part in session.execute(query).partitions(MANY):
-        yield from part
+    with session.connection().execute(query) as result:
+        assert result.cursor is not None
+        while part := result.cursor.fetchmany(MANY):
+            yield from part
