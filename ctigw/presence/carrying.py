@@ -59,7 +59,7 @@ def attributes(element: Element, scope: Scope, own: Mapping[str, Mend] | None = 
     ``id`` is no xs:ID.
     """
     items = element.items()
-    return "".join([_attribute(str(name), str(text), scope, own) for name, text in _numbered(items, scope)])
+    return "".join([_attribute(str(name), str(text), own) for name, text in _numbered(items, scope)])
 
 
 def _numbered(items: list[tuple[str, str]], scope: Scope) -> list[tuple[str, str]]:
@@ -74,20 +74,18 @@ def _numbered(items: list[tuple[str, str]], scope: Scope) -> list[tuple[str, str
         if not namespace or namespace in (XML, XSI):
             found.append((name, text))
             continue
-        if namespace in LEFT_OUT:
+        mended = boolean(text) if (namespace, local) == (PIDF, "mustUnderstand") else text
+        if namespace in LEFT_OUT or mended is None:
             continue
         prefix = scope.get(namespace) or made.get(namespace)
         if not prefix:
             prefix = made[namespace] = next(free)
             found.append((f"xmlns:{prefix}", namespace))
-        if (namespace, local) != (PIDF, "mustUnderstand"):
-            found.append((f"{prefix}:{local}", text))
-        elif (truth := boolean(text)) is not None:
-            found.append((f"{prefix}:{local}", truth))
+        found.append((f"{prefix}:{local}", mended))
     return found
 
 
-def _attribute(name: str, text: str, scope: Scope, own: Mapping[str, Mend] | None) -> str:
+def _attribute(name: str, text: str, own: Mapping[str, Mend] | None) -> str:
     if name.startswith("{"):  # of XML itself, or a hint for validators
         mend = _XML_ATTRIBUTES.get(name)
         mended = mend(text) if mend is not None else None

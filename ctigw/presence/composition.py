@@ -54,6 +54,7 @@ class Component:
         priority: float,
         since: float,
         told: bytes | Document,
+        *,
         etag: str = "",
         expires: float | None = None,
     ) -> None:
@@ -129,7 +130,7 @@ def compose(entity: str, components: Iterable[Component], excluded: frozenset[st
             person = [_UNAVAILABLE]
     return Composed(
         entity=entity,
-        xml=put_together(entity, tuples, notes, person, devices, others),
+        xml=put_together(entity, tuples, notes=notes, person=person, devices=devices, others=others),
         basic=_basic(tuples),
         activities=next((each.says for each in person if each.name == ACTIVITIES), ()),
         explanation=tuple(composing.won),

@@ -276,7 +276,7 @@ class _Reading:
                 notes.append(note("dm:note", child))
             elif name == "timestamp":
                 when = when or timestamp(text_of(child)) or ""
-            else:
+            elif plain:
                 parts.append(_extension(child, plain, name))
         if not which:
             return

@@ -108,7 +108,8 @@ def _picks(
             if local == "note" and (namespace in _PLAIN or namespace == DATA_MODEL):
                 noted.append(note("r:note", child))
             elif namespace not in _PLAIN and not (namespace == CISCO and local in ACTIVITIES):
-                if written := carried(child, scope):
+                written = carried(child, scope)
+                if written and not written.startswith("<r:"):  # Cisco's names for RPID's have no place here
                     found.append((_Kind.FOREIGN, written))
             elif local in known:
                 found.append((_Kind.NAME, known[local]))

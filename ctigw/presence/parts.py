@@ -107,6 +107,7 @@ _BOUND = [
 def put_together(
     entity: str,
     tuples: Sequence[Tuple] = (),
+    *,
     notes: str = "",
     person: Sequence[Property] = (),
     devices: Sequence[Device] = (),
@@ -117,29 +118,28 @@ def put_together(
     Ids are kept where XML can have them, and no other part has the same.  The person is called after the
     user part of the entity.
     """
+    entity = uri(entity)
     ids: dict[str, int] = {}
-    keys = [ncname(part.key) for part in (*tuples, *devices)]
     # Those that are called something come first: what has no name must not take theirs.
-    names = [unique(key, ids) if key else "" for key in keys]
-    named = [
-        f'<{tag} id="{name or unique(letter, ids)}">{part.xml}</{tag}>'
-        for name, (tag, letter, part) in zip(
-            names,
-            (*(("tuple", "t1", part) for part in tuples), *(("dm:device", "d1", part) for part in devices)),
-            strict=True,
-        )
-    ]
+    tuple_ids = _called(tuples, ids)
+    device_ids = _called(devices, ids)
     content = "".join(
         [
-            *named[: len(tuples)],
+            *[
+                f'<tuple id="{name or unique("t1", ids)}">{part.xml}</tuple>'
+                for name, part in zip(tuple_ids, tuples, strict=True)
+            ],
             notes,
-            _person(unique(_called(entity), ids), person) if person else "",
-            *named[len(tuples) :],
+            _person(unique(person_id(entity), ids), person) if person else "",
+            *[
+                f'<dm:device id="{name or unique("d1", ids)}">{part.xml}</dm:device>'
+                for name, part in zip(device_ids, devices, strict=True)
+            ],
             *[each.xml for each in others],
         ]
     )
     bound = [text for tag, attribute, text in _BOUND if tag in content or attribute in content]
-    opening = f"{_DECLARATION}<presence xmlns={quoted(PIDF)}{''.join(bound)} entity={quoted(uri(entity))}"
+    opening = f"{_DECLARATION}<presence xmlns={quoted(PIDF)}{''.join(bound)} entity={quoted(entity)}"
     return (f"{opening}>{content}</presence>" if content else f"{opening}/>").encode()
 
 
@@ -151,7 +151,13 @@ def _person(name: str, properties: Sequence[Property]) -> str:
     return f"<dm:person id={quoted(name)}>{content}</dm:person>"
 
 
-def _called(entity: str) -> str:
+def _called(parts: Sequence[Tuple] | Sequence[Device], ids: dict[str, int]) -> list[str]:
+    """The ids of those that have any, else ""."""
+    keys = [ncname(part.key) for part in parts]
+    return [unique(key, ids) if key else "" for key in keys]
+
+
+def person_id(entity: str) -> str:
     """What the person of an entity is called: its user part."""
     scheme, colon, rest = entity.partition(":")
     return ncname((rest if colon else scheme).partition("@")[0].partition(":")[0]) or "person"
@@ -162,8 +168,8 @@ def written(document: Document, entity: str = "") -> bytes:
     return put_together(
         entity or document.entity,
         document.tuples,
-        document.notes,
-        document.person,
-        document.devices,
-        document.others,
+        notes=document.notes,
+        person=document.person,
+        devices=document.devices,
+        others=document.others,
     )

@@ -15,7 +15,9 @@ _LANG = f"{{{XML}}}lang"
 def note(tag: str, element: Element) -> str:
     """Text in some language, and nothing else."""
     lang = language(str(element.get(_LANG, ""))) if element.keys() else None
-    return f"<{tag}{'' if lang is None else f' xml:lang={quoted(lang)}'}>{escaped(text_of(element))}</{tag}>"
+    having = "" if lang is None else f" xml:lang={quoted(lang)}"
+    text = escaped(text_of(element))
+    return f"<{tag}{having}>{text}</{tag}>" if text else f"<{tag}{having}/>"
 
 
 def leaf(tag: str, mend: Mend, own: Mapping[str, Mend] | None = None) -> Handler:

@@ -82,8 +82,7 @@ def parted(tag: str) -> tuple[str, str]:
     if not tag.startswith("{"):
         return "", tag
     namespace, _, name = tag[1:].rpartition("}")
-    # The Guide's own examples have blanks inside the quotes.
-    return NAMESPACES.get(namespace.strip(), namespace), name
+    return NAMESPACES.get(namespace, namespace), name
 
 
 _USUAL = {
