@@ -47,7 +47,9 @@ def pidf(basic: str = "open", activity: str = "away", tuple_id: str = "t1") -> s
     return PIDF.format(basic=basic, activity=activity, id=tuple_id)
 
 
-def person(name: str, *, rules: Sequence[Rule] = (ALL,), contacts: Sequence[str] = (), **more: Any) -> Profile:
+def person(
+    name: str, *, rules: Sequence[Rule] = (ALL,), contacts: Sequence[str] = (), **more: Any
+) -> Profile:
     """Somebody at example.com whose password is "secret"."""
     hashes = {algorithm: ha1(name, "example.com", "secret", algorithm) for algorithm in ("MD5", "SHA-256")}
     groups = (Group("", tuple(f"{contact}@example.com" for contact in contacts)),) if contacts else ()
@@ -100,7 +102,7 @@ class Bench:
         mail, self.mail = self.mail, []
         return [message for _, message in mail]
 
-    def ask(self, method: str, who: str, whom: str, *, source: Remote = PEER, **headers: str) -> Response:
+    def ask(self, method: str, who: str, whom: str, source: Remote = PEER, /, **headers: str) -> Response:
         """What a request outside of dialogs is answered; a header ``body`` is the body."""
         self._numbers += 1
         number = self._numbers
@@ -128,14 +130,13 @@ class Bench:
     def publish(self, who: str = "alice", body: str = "", **headers: str) -> Response:
         """PUBLISH of one's own state; with a document unless ``body`` is given."""
         content = {"Content_Type": "application/pidf+xml"} if body else {}
-        return self.ask(
-            "PUBLISH", who, who, **{"Event": "presence", "Expires": "600", **content, **headers, "body": body}
-        )
+        more = {"Event": "presence", "Expires": "600", **content, **headers, "body": body}
+        return self.ask("PUBLISH", who, who, PEER, **more)
 
     def subscribe(self, who: str = "bob", whom: str = "alice", **headers: str) -> Response:
         """SUBSCRIBE; see `notified` for what comes of it."""
         more = {"Event": "presence", "Expires": "600", "Contact": "<sip:192.0.2.15:5060>", **headers}
-        return self.ask("SUBSCRIBE", who, whom, **more)
+        return self.ask("SUBSCRIBE", who, whom, PEER, **more)
 
     def notified(self, status: int = 200) -> list[Request]:
         """The NOTIFYs that came, which are answered with ``status``; those that this causes are among them."""

@@ -12,7 +12,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from sqlalchemy.orm import Session as DatabaseSession
@@ -51,6 +51,9 @@ from ctigw.store.line_features import LineMemory
 from ctigw.switch.driver import Driver, Memory
 from ctigw.switch.switch import Switch
 
+if TYPE_CHECKING:
+    from ctigw.app.sip_running import SipRunning
+
 LOCK = "gateway.lock"
 # Linux takes no more than net.core.somaxconn, which is 4096 unless set otherwise.
 BACKLOG = 4096
@@ -75,6 +78,8 @@ class Gateway:
     counters: Counter[str]
     in_hand: InHand
     factories: list[CstaFactory] = field(default_factory=list)
+    # The figures of SIP, where it is on.
+    more_figures: Callable[[], Mapping[str, int]] = dict
 
     def figures(self) -> dict[str, int]:
         """How many there are of everything now, and what was counted since the start."""
@@ -86,6 +91,7 @@ class Gateway:
             "calls": len(self.switch.picture.calls),
             "log entries dropped": self.keeping.dropped,
             **self.counters,
+            **self.more_figures(),
         }
 
     def gone(self, session: Session) -> None:
@@ -195,11 +201,12 @@ def gateway(config: Config, driver: Driver, clock: IReactorTime, keeping: Keepin
 
 @dataclass(slots=True)
 class Running:
-    """A gateway that serves clients; ``addresses`` are where, one for each listener."""
+    """A gateway that serves clients; ``addresses`` are where, one for each listener; ``sip``: if it is on."""
 
     gateway: Gateway
     addresses: tuple[Any, ...]
     _ending: AsyncExitStack
+    sip: SipRunning | None = None
 
     async def stop(self) -> None:
         """Close the listeners, answer what was asked, let the PBX go, tell the clients and close them, then
@@ -240,9 +247,15 @@ async def start(
             ending.push_async_callback(maybeDeferred, port.stopListening)
             addresses.append(port.getHost())
             log.info("listening", endpoint=listener.endpoint, at=_shown(port.getHost()))
+        sip = None
+        if config.sip.listeners:
+            from ctigw.app.sip_running import start_sip  # a third of the start, for those who want it
+
+            sip = start_sip(config, database, reactor, joined.switch, ending)
+            joined.more_figures = sip.figures
         with _blaming("driver.settings"):
             driver.start()
-        return Running(joined, tuple(addresses), ending.pop_all())
+        return Running(joined, tuple(addresses), ending.pop_all(), sip)
 
 
 def check(config: Config) -> Gateway:
@@ -254,6 +267,14 @@ def check(config: Config) -> Gateway:
             secured(listener, Factory(), clock)
     with _blaming("store.url", DatabaseError):
         Database(config.store.url or "sqlite://")
+    if config.sip.listeners:
+        from ctigw.net.sip_endpoint import SipError
+        from ctigw.net.sip_endpoint import check as check_sip
+
+        try:
+            check_sip(config.sip, clock)
+        except SipError as error:
+            raise ConfigError(str(error)) from None
     return gateway(config, _driver(config, clock, _NothingSaved()), clock)
 
 

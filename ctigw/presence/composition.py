@@ -63,6 +63,11 @@ class Component:
         self.body = told if isinstance(told, bytes) else b""
         self._document = None if isinstance(told, bytes) else told
 
+    def renewed(self, etag: str, expires: float | None) -> Component:
+        """The same for another time, under another entity-tag."""
+        told = self._document or self.body
+        return Component(self.source, self.priority, self.since, told, etag=etag, expires=expires)
+
     @property
     def document(self) -> Document:
         """The document; read anew each time, unless it is kept: most are read once in their life."""

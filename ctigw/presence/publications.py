@@ -191,7 +191,7 @@ class Publications:
         )
         if old and same and old.component and agent == old.agent:
             known = old.component
-            new.component = Component(known.source, known.priority, since, known.document, etag, new.expires)
+            new.component = known.renewed(etag, new.expires)
         return new
 
     def _apply(self, asked: Publish, old: Publication | None, new: Publication) -> Published:

@@ -33,7 +33,7 @@ class Sources:
         document = read(body)
         said = next((part.source for part in document.tuples if part.source), "")
         name, priority = self._provisioned(way, said, agent)
-        return Component(name, priority, since, document, etag, expires)
+        return Component(name, priority, since, document, etag=etag, expires=expires)
 
 
 def status_of(component: Component) -> str:

@@ -9,7 +9,7 @@ from typing import Literal
 from ctigw.expiring import After
 from ctigw.presence.engine import Presence, Watching
 from ctigw.presence.errors import TooManyError
-from ctigw.presence.filters import Filter
+from ctigw.presence.filters import Filters
 from ctigw.presence.lists import Instance, Rlmi
 from ctigw.simple.accounts import Accounts
 from ctigw.simple.packages import Body, Changed, Wanted
@@ -56,10 +56,10 @@ class Lists:
         return tuple(person.contacts)
 
     def watch(
-        self, wanted: Wanted, members: tuple[str, ...], changed: Changed, what: Filter | None
+        self, wanted: Wanted, members: tuple[str, ...], changed: Changed, filters: Filters
     ) -> ListWatch:
         """Watch everybody in a list; ``changed`` is called once for what changes within the interval."""
-        watch = ListWatch(self._presence, self._accounts, wanted, changed, what, self._token)
+        watch = ListWatch(self._presence, self._accounts, wanted, changed, filters, self._token)
         watch.later = partial(self._after, self._seconds)
         watch.gone = partial(self._gone, wanted.resource)
         watch.set_members(members)
@@ -98,11 +98,11 @@ class ListWatch:
         accounts: Accounts,
         wanted: Wanted,
         changed: Changed,
-        what: Filter | None,
+        filters: Filters,
         token: Callable[[], str],
     ) -> None:
         self._presence, self._accounts, self._wanted = presence, accounts, wanted
-        self._tell, self._filter = changed, what
+        self._tell, self._filters = changed, filters
         self._rlmi = Rlmi(f"sip:{wanted.resource}", token(), wanted.resource.rpartition("@")[2])
         # An instance instead: there is no such person, or the watcher watches too many.
         self._members: dict[str, Watching | Instance] = {}
@@ -129,8 +129,8 @@ class ListWatch:
             return NOBODY
         try:
             touch = partial(self._touch, member)
-            accept = self._wanted.accept
-            return self._presence.watch(member, self._wanted.watcher, touch, self._filter, accept)
+            accept, what = self._wanted.accept, self._filters.of(f"sip:{member}")
+            return self._presence.watch(member, self._wanted.watcher, touch, what, accept)
         except TooManyError:
             return TOO_MANY
 

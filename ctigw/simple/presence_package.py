@@ -7,7 +7,7 @@ from typing import Literal
 
 from ctigw.presence.engine import Presence, Watching
 from ctigw.presence.errors import TooManyError
-from ctigw.presence.filters import Filter, FilterError, parse
+from ctigw.presence.filters import FilterError, Filters, read
 from ctigw.presence.lists import PIDF, RLMI
 from ctigw.simple.accounts import Accounts
 from ctigw.simple.list_watch import Lists, ListWatch
@@ -41,7 +41,7 @@ class PresencePackage:
             raise Rejected(406, headers=(("Accept", ", ".join(self.types)),))
         if content_type == EXPLANATION and wanted.watcher != wanted.resource:
             raise Rejected(403, "Only the presentity is told")
-        what = filter_in(wanted)
+        what = filters_in(wanted).of(f"sip:{wanted.resource}")
         try:
             accept = wanted.accept
             watching = self._presence.watch(wanted.resource, wanted.watcher, changed, what, accept)
@@ -54,7 +54,7 @@ class PresencePackage:
             raise Rejected(421, headers=(("Require", "eventlist"),))
         if wanted.accept and RLMI not in wanted.accept and "*/*" not in wanted.accept:
             raise Rejected(406, headers=(("Accept", f"multipart/related, {RLMI}, {PIDF}"),))
-        return self._lists.watch(wanted, members, changed, filter_in(wanted))
+        return self._lists.watch(wanted, members, changed, filters_in(wanted))
 
 
 class PresenceWatch:
@@ -89,13 +89,13 @@ class PresenceWatch:
         self._presence.leave(self._watching, event)
 
 
-def filter_in(wanted: Wanted) -> Filter | None:
-    """The filter that a SUBSCRIBE brings (RFC 4660).  Raises `Rejected`: 415, 488."""
+def filters_in(wanted: Wanted) -> Filters:
+    """The filters that a SUBSCRIBE brings (RFC 4660).  Raises `Rejected`: 415, 488."""
     if not wanted.body:
-        return None
+        return Filters()
     if wanted.content_type != FILTER:
         raise Rejected(415, headers=(("Accept", FILTER),))
     try:
-        return parse(wanted.body)
+        return read(wanted.body)
     except FilterError as error:
         raise Rejected(488, f"Filter: {error}") from None

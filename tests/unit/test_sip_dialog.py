@@ -93,15 +93,6 @@ def test_who_does_not_say_where_to_send_is_refused(contact: str) -> None:
     assert refused.value.status == 400
 
 
-def test_what_an_acceptance_must_have() -> None:
-    request = subscribe(Record_Route=["<sip:p2;lr>, <sip:p1;lr>", "<sip:p0;lr>"])
-    assert Dialog.uas(request, "b1", CONTACT).accepting(request) == [
-        ("Record-Route", "<sip:p2;lr>, <sip:p1;lr>"),
-        ("Record-Route", "<sip:p0;lr>"),
-        ("Contact", CONTACT),
-    ]
-
-
 # Routes
 
 

@@ -1,0 +1,69 @@
+"""SIP, running: sockets, what was stored, and who is known, joined with one `SipSide`."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from ctigw.app.sip import Kept, SipSide, join, sip_side
+from ctigw.config import Config, ConfigError
+from ctigw.net.sip_endpoint import SipEndpoint, SipError
+from ctigw.sip.hops import Local
+from ctigw.soft_state import Following, SoftState
+from ctigw.store.database import Database
+from ctigw.switch.switch import Switch
+
+
+@dataclass(slots=True)
+class SipRunning:
+    """``addresses``: what each listener is known as."""
+
+    side: SipSide
+    endpoint: SipEndpoint
+    following: Following
+    addresses: tuple[Local, ...]
+
+    def figures(self) -> dict[str, int]:
+        """How many there are of everything now, and what was counted since the start."""
+        return {"SIP connections": self.endpoint.connections, **self.side.figures()}
+
+
+def start_sip(
+    config: Config, database: Database, reactor: Any, switch: Switch, ending: AsyncExitStack
+) -> SipRunning:
+    """Open the listeners and serve; ``ending`` gets what has to be done in the end.
+
+    Raises `ConfigError`; nothing stays open then.
+    """
+    endpoint = SipEndpoint(config.sip, reactor)
+    try:
+        addresses = endpoint.open()
+    except SipError as error:
+        raise ConfigError(str(error)) from None
+    ending.push_async_callback(endpoint.stop)
+    state = SoftState(database, reactor, endpoint.wake, days=config.presence.store_days)
+    kept = Kept(publication=state.publication, binding=state.registered)
+    if config.presence.store_messages:
+        kept.mailbox = state
+    if config.presence.recent_messages:
+        kept.history = state.remember
+    side = sip_side(config, addresses, reactor, kept)
+    published, bound = state.restored()
+    side.presence.restore(published)
+    side.registrar.restore(bound)
+    following = Following(
+        database,
+        reactor,
+        put=side.put,
+        gone=side.gone,
+        long_term=side.long_term,
+        told=endpoint.wake,
+    )
+    following.start()
+    ending.callback(following.stop)
+    join(side, switch, config, partial(reactor.callLater, 0), endpoint.wake)
+    ending.callback(side.close)
+    endpoint.serve(side.node)
+    return SipRunning(side, endpoint, following, addresses)
