@@ -1,5 +1,5 @@
-"""The command line: the gateway (`serve`), a client of one (`client`, `phone`), its database (`admin`,
-`people`).
+"""The command line: the gateway (`serve`), clients of one (`client`, `phone`, `presence`), its database
+(`admin`, `people`).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ MODULES = {
         *("call", "answer", "hangup", "hold", "retrieve", "alternate", "reconnect", "deflect", "digits"),
         *("consult", "transfer", "conference", "dnd", "forward", "snapshot"),
     ),
+    "presence": ("presence",),
     "admin": ("user", "line", "app", "calls", "audit", "db"),
     "people": ("contact", "group", "rule", "recent"),
 }

@@ -62,7 +62,8 @@ class Text:
 class Agent:
     """One user, who sends everything to ``server``.
 
-    ``on_message`` is told each MESSAGE; what it raises is a bug.
+    ``on_message`` is told each MESSAGE; ``ask_password`` is asked for what the account does not have, once a
+    server wants it ("": there is none).
     """
 
     def __init__(
@@ -74,6 +75,7 @@ class Agent:
         token: Callable[[], str],
         *,
         on_message: Callable[[Text], None] = lambda _message: None,
+        ask_password: Callable[[], str] = str,
     ) -> None:
         self.stack, self.timers, self.account, self.token = stack, timers, account, token
         self._server, self._on_message = server, on_message
@@ -81,7 +83,7 @@ class Agent:
         self.contact = f"<{stack.local(server).uri(parse_uri(account.uri).user)}>"
         # By Call-ID, what wants the NOTIFYs of it.  Raises `Rejected`.
         self.watches: dict[str, Callable[[Incoming], None]] = {}
-        self._credentials = Credentials(account, token)
+        self._credentials = Credentials(account, token, ask_password)
 
     def send(self, make: Make, done: Done) -> None:
         """Ask what ``make`` makes, and again with the password when that is wanted.
@@ -184,8 +186,9 @@ class Numbers:
 class Credentials:
     """A password, and the last challenge for it: the next request brings its answer with it."""
 
-    def __init__(self, account: Account, token: Callable[[], str]) -> None:
-        self._account, self._token = account, token
+    def __init__(self, account: Account, token: Callable[[], str], ask: Callable[[], str]) -> None:
+        self._account, self._token, self._ask = account, token, ask
+        self._password = account.password
         self._challenges: tuple[str, ...] = ()
         self._header = ""
         self._count = 0
@@ -197,9 +200,12 @@ class Credentials:
         """
         name = _CHALLENGED[response.status]
         challenges = tuple(response.lines(name))
-        if not self._account.password or not challenges:
+        if not challenges:
             return False
         if again and name == self._header and not any("stale=true" in text.lower() for text in challenges):
+            return False
+        self._password = self._password or self._ask()
+        if not self._password:
             return False
         self._challenges, self._header, self._count = challenges, name, 0
         return True
@@ -214,7 +220,7 @@ class Credentials:
             request.method,
             request.uri,
             self._account.user,
-            self._account.password,
+            self._password,
             self._count,
             self._token(),
         )
@@ -242,6 +248,11 @@ class Kept:
     def _refused(self, outcome: Outcome) -> bool:
         """The server has not agreed; whether another attempt would be another matter."""
         return False
+
+    def end(self, done: Done) -> None:
+        """Take it away; a subscription tells its last word still."""
+        self.expires = 0
+        self.refresh(done)
 
     def refresh(self, done: Done | None = None) -> None:
         """Have it for another time."""
@@ -307,11 +318,6 @@ class Registration(Kept):
         super().__init__(agent, expires, told)
         self._call_id, self._numbers = agent.token(), Numbers()
 
-    def end(self, done: Done) -> None:
-        """Take it away."""
-        self.expires = 0
-        self.refresh(done)
-
     def _make(self) -> Request:
         agent = self._agent
         own = parse_uri(agent.account.uri)
@@ -355,11 +361,6 @@ class Publication(Kept):
     def put(self, document: bytes, done: Done | None = None) -> None:
         """Publish ``document``: for the first time, or in the place of the one before."""
         self._document, self._is_new = document, True
-        self.refresh(done)
-
-    def end(self, done: Done) -> None:
-        """Take it away."""
-        self.expires = 0
         self.refresh(done)
 
     def _make(self) -> Request:

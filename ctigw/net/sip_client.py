@@ -68,6 +68,7 @@ class SipClient:
         account: Account,
         *,
         on_message: Callable[[Text], None] = lambda _message: None,
+        ask_password: Callable[[], str] = str,
         trouble: Callable[[str], None] = lambda _why: None,
         tls_ca: str = "",
         settings: Settings | None = None,
@@ -85,14 +86,28 @@ class SipClient:
         place = Remote(server.transport, server.host, server.port, 0, index)
         timers = Timers(reactor.seconds)
         stack = Stack(timers, lambda: secrets.token_hex(8), locals_, settings)
-        self.agent = Agent(stack, timers, account, place, lambda: secrets.token_hex(8), on_message=on_message)
+        self.agent = Agent(
+            stack,
+            timers,
+            account,
+            place,
+            lambda: secrets.token_hex(8),
+            on_message=on_message,
+            ask_password=ask_password,
+        )
         self._kept: list[Kept] = []
+        self._closed: Deferred[None] | None = None
         self._endpoint.serve(_Node(stack, self.agent))
 
     @property
     def uri(self) -> str:
         """The user's own address."""
         return self.agent.account.uri
+
+    @property
+    def is_closing(self) -> bool:
+        """Whether `close` was called."""
+        return self._closed is not None
 
     async def register(self, expires: int = 3600) -> Registration:
         """Be reachable here, until `close`.  Raises `SipRefused`."""
@@ -116,7 +131,7 @@ class SipClient:
         """Have it for another time, before it would be by itself.  Raises `SipRefused`."""
         await self._asked(kept.refresh)
 
-    async def remove(self, kept: Registration | Publication | Watch) -> None:
+    async def remove(self, kept: Kept) -> None:
         """End it.  Raises `SipRefused`."""
         if kept in self._kept:
             self._kept.remove(kept)
@@ -166,12 +181,22 @@ class SipClient:
         outcome = await self._asked(lambda done: self.agent.message(to, text, done))
         return outcome.status
 
-    async def close(self) -> None:
-        """End everything that is kept, as far as the server answers in time, and close."""
+    def close(self) -> Deferred[None]:
+        """End everything that is kept, as far as the server answers in time, and close.
+
+        It may be called again; what it gives fires when all is closed.
+        """
+        if self._closed is None:
+            self._closed = Deferred.fromCoroutine(self._close())
+        waiting: Deferred[None] = Deferred()
+        self._closed.chainDeferred(waiting)
+        return waiting
+
+    async def _close(self) -> None:
         kept, self._kept = self._kept, []
         endings = []
         for one in kept:
-            if isinstance(one, (Registration, Publication, Watch)) and one.expires:
+            if one.expires:
                 ended: Deferred[Outcome] = Deferred()
                 one.end(ended.callback)
                 endings.append(ended)

@@ -57,11 +57,6 @@ class Watch(Kept):
         self.is_over = False
         self._begin()
 
-    def end(self, done: Done) -> None:
-        """Want to hear no more; what is said last is told still."""
-        self.expires = 0
-        self.refresh(done)
-
     def _begin(self) -> None:
         self._call_id, self._numbers = self._agent.token(), Numbers()
         self._peer = ""  # whom the dialog is with: To of what we send in it

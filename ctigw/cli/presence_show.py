@@ -1,0 +1,160 @@
+"""Presence for people and for programs: plain functions from documents to text."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+import click
+
+from ctigw.presence.documents import NotPidfError, checked, read
+from ctigw.presence.lexical import escaped
+from ctigw.presence.parts import ACTIVITIES, Property, Tuple, put_together
+from ctigw.presence.views import activity_xml
+from ctigw.values import named
+from ctigw.xml.errors import NotXmlError
+from ctigw.xml.parsing import local, parse
+
+# What is said of subscriptions instead of their state; by the reason first.
+_WORDS = {
+    "pending": "has not said yet whether you may know",
+    "rejected": "does not want you to know",
+    "noresource": "is not there",
+    "timeout": "is not watched any more",
+    "deactivated": "is watched anew",
+    "probation": "is watched again later",
+    "giveup": "has not said in time whether you may know",
+    "terminated": "is not watched any more",
+}
+# Activities in which it is better not to ask; others that are known leave the colour as it is.
+_BUSY = frozenset(
+    ("away", "busy", "do-not-disturb", "dnd", "in-transit", "meeting", "on-the-phone", "permanent-absence")
+)
+_DEPTH = 64
+
+
+@named
+class Seen:
+    """What is known of somebody.  ``state``: of the subscription, with the ``reason`` of its end."""
+
+    who: str
+    state: str = "active"
+    reason: str = ""
+    basic: str = ""
+    activities: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def seen(who: str, body: bytes, state: str = "active", reason: str = "") -> Seen:
+    """What a NOTIFY tells of ``who``; a body that is no document tells nothing."""
+    try:
+        checked(body)
+        document = read(body)
+        notes = [(each.text or "").strip() for each in parse(body, _DEPTH).iter() if local(each) == "note"]
+    except (NotPidfError, NotXmlError):
+        return Seen(who=who, state=state, reason=reason)
+    return Seen(
+        who=who,
+        state=state,
+        reason=reason,
+        basic=document.basic,
+        activities=document.activities,
+        notes=tuple(dict.fromkeys(filter(None, notes))),
+    )
+
+
+def line(what: Seen, now: datetime | None, *, wide: int = 0, color: bool = False) -> str:
+    """Who, whether they can be reached, what they do, and what they say, in one line of text."""
+    painted: Callable[..., str] = click.style if color else lambda text, **_how: text
+    cells = [now.strftime("%H:%M:%S")] if now else []
+    cells.append(f"{what.who:<{wide}}")
+    # A document is what can be seen, whatever has become of the subscription; without one there are words.
+    words = ""
+    if not (what.basic or what.activities or what.notes):
+        words = _WORDS.get(what.reason) or _WORDS.get(what.state, "says nothing")
+    if words:
+        cells.append(painted(words, dim=True))
+        return "  ".join(cells).rstrip()
+    paint = {"open": "green", "closed": "red"}.get(what.basic, "white")
+    if what.basic == "open" and _BUSY.intersection(what.activities):
+        paint = "yellow"
+    cells.append(painted(f"{what.basic or '-':<6}", fg=paint))
+    cells.append(f"{', '.join(what.activities):<16}")
+    cells.extend(f'"{note}"' for note in what.notes)
+    return "  ".join(cells).rstrip()
+
+
+def as_json(what: Seen, now: datetime) -> str:
+    """The same as one JSON object."""
+    told = {"time": now.isoformat(), "who": what.who, "state": what.state, "reason": what.reason}
+    told |= {"basic": what.basic}
+    return json.dumps(told | {"activities": what.activities, "notes": what.notes}, ensure_ascii=False)
+
+
+def document(entity: str, basic: str, activities: Sequence[str], note: str, source: str) -> bytes:
+    """What `ctigw presence publish` publishes."""
+    status = f"<status><basic>{basic}</basic></status>"
+    if source:
+        status += f"<so:source>{escaped(source)}</so:source>"
+    person = []
+    if activities:
+        inner = "".join(activity_xml(name) for name in activities)
+        person.append(Property(ACTIVITIES, f"<{ACTIVITIES}>{inner}</{ACTIVITIES}>"))
+    if note:
+        person.append(Property("dm:note", f"<dm:note>{escaped(note)}</dm:note>"))
+    return put_together(entity, [Tuple("ctigw", source, basic, "", "", "", status)], person=person)
+
+
+_HEADS = ("SOURCE", "PRIORITY", "SAYS", "AGE", "EXPIRES", "ENTITY-TAG", "DECIDES")
+
+
+def explanation(told: dict[str, Any]) -> str:
+    """Which sources say what of somebody, the first that counts first, and what each decides.
+
+    ``told``: what the server says in application/vnd.ctigw.explanation+json: "entity", "composed" (basic,
+    activities, notes) and "components", each with source, priority, etag, age and expires (seconds from now,
+    null for never), basic, activities, notes and "wins": the names of what it decides.
+    """
+    rows = [
+        (
+            str(each.get("source", "")),
+            str(each.get("priority", "")),
+            _says(each),
+            _lasting(each["age"]) if each.get("age") is not None else "-",
+            _lasting(each["expires"]) if each.get("expires") is not None else "never",
+            str(each.get("etag") or "-"),
+            ", ".join(each.get("wins", ())) or "-",
+        )
+        for each in told.get("components", ())
+    ]
+    rows.sort(key=lambda row: -float(row[1] or 0))
+    composed = told.get("composed", {})
+    lines = [f"{told.get('entity', '')}: {_says(composed)}", ""]
+    lines += table((_HEADS, *rows)) if rows else ["nobody says anything"]
+    return "\n".join(lines)
+
+
+def table(rows: Iterable[Sequence[str]]) -> list[str]:
+    """Rows in columns that are as wide as need be."""
+    kept = list(rows)
+    widths = [max(map(len, column)) for column in zip(*kept, strict=True)]
+    return [
+        "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in kept
+    ]
+
+
+def _says(of: dict[str, Any]) -> str:
+    said = [str(of.get("basic") or ""), *map(str, of.get("activities", ()))]
+    said += [f'"{note}"' for note in of.get("notes", ())]
+    return ", ".join(filter(None, said)) or "nothing"
+
+
+def _lasting(seconds: float) -> str:
+    """A time in the unit that says enough."""
+    for unit, size in (("d", 86_400), ("h", 3600), ("m", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{max(0.0, seconds):.0f} s"

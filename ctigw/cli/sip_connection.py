@@ -1,0 +1,120 @@
+"""How the commands that speak SIP reach their server: as whom, where, and one piece of work."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any, NoReturn
+
+import click
+
+from ctigw.cli.running import REFUSED, UNUSABLE, ask_password, fail, on_reactor
+from ctigw.config import Log
+from ctigw.net import logs
+from ctigw.net.sip_agent import Account, Text
+from ctigw.net.sip_client import SipClient, SipRefused, address_of, server_at
+from ctigw.net.sip_endpoint import SipError
+from ctigw.net.tls import TlsError
+from ctigw.sip.uri import aor, parse_uri
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Where the server is, and who its users are; ``name``: as whom, None for whom the command is about."""
+
+    at: str
+    domain: str
+    name: str | None
+    ca: str
+
+    def uri(self, name: str) -> str:
+        """Somebody's address; a name alone is one of the domain."""
+        try:
+            return address_of(name, self.domain)
+        except ValueError as error:
+            fail(str(error), UNUSABLE)
+
+
+def at_server(command: Callable[..., None]) -> Callable[..., None]:
+    """Give ``command`` the options that say which server, as the parameter ``server``."""
+
+    @click.option(
+        "--at",
+        default="udp:127.0.0.1:5060",
+        show_default=True,
+        envvar="CTIGW_SIP_AT",
+        help="The SIP server: udp:host:port, tcp:host:port or tls:host:port.",
+    )
+    @click.option(
+        "--domain",
+        default="localhost",
+        show_default=True,
+        envvar="CTIGW_DOMAIN",
+        help="The domain of users that are named without one.",
+    )
+    @click.option(
+        "--as",
+        "name",
+        envvar="CTIGW_AS",
+        help="Who you are; the password is $CTIGW_PASSWORD, or asked for when the server wants it.",
+    )
+    @click.option("--ca", default="", help="With tls: a PEM file of those who may vouch for the server.")
+    @wraps(command)
+    def with_server(*args: Any, at: str, domain: str, name: str | None, ca: str, **kwargs: Any) -> None:
+        command(*args, server=Server(at, domain, name, ca), **kwargs)
+
+    return with_server
+
+
+def short(uri: str) -> str:
+    """An address for people."""
+    try:
+        return aor(uri)
+    except Exception:  # noqa: BLE001 - Malformed: then as it is
+        return uri
+
+
+def with_user(
+    server: Server,
+    name: str | None,
+    work: Callable[[SipClient], Awaitable[None]],
+    on_message: Callable[[Text], None] = lambda _message: None,
+) -> None:
+    """Do ``work`` as the user ``name`` (who --as names comes first); then leave the process."""
+    logs.configure(Log(level="error"))
+    who = server.name or name
+    if who is None:
+        fail("say who you are: --as alice", UNUSABLE)
+    uri = server.uri(who)
+    account = Account(uri, parse_uri(uri).user, os.environ.get("CTIGW_PASSWORD", ""))
+
+    async def connected(reactor: Any) -> None:
+        try:
+            client = SipClient(
+                reactor,
+                server_at(server.at),
+                account,
+                on_message=on_message,
+                ask_password=lambda: ask_password("set CTIGW_PASSWORD"),
+                trouble=lambda why: click.echo(f"ctigw: {why}", err=True),
+                tls_ca=server.ca,
+            )
+        except ValueError as error:
+            about = "--ca" if isinstance(error, (TlsError, SipError)) else f"--at {server.at}"
+            fail(f"{about}: {error}", UNUSABLE)
+        except OSError as error:
+            fail(f"--at {server.at}: {error.strerror}", REFUSED)
+        reactor.addSystemEventTrigger("before", "shutdown", client.close)
+        try:
+            await work(client)
+        finally:
+            await client.close()
+
+    on_reactor(connected)
+
+
+def refused(what: str, error: SipRefused | TimeoutError) -> NoReturn:
+    """End the command, since the server said no."""
+    fail(f"{what}: {error}", REFUSED)
