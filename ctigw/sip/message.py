@@ -237,7 +237,7 @@ def parse_head(data: bytes) -> Head:
     try:
         _fill(message.headers, lines)
     except Malformed as bad:
-        error = error or _filled(message.headers, lines, bad)
+        error = error or _filled(message.headers, lines, _owed(bad))
     length = None
     lengths = message.headers.pop("Content-Length", None)
     if lengths is not None:
@@ -269,7 +269,7 @@ def _filled(headers: Headers, lines: list[str], error: Malformed) -> Malformed |
     try:
         _fill(headers, unfolded)
     except Malformed as bad:
-        error = bad
+        error = _owed(bad)
     else:
         return None
     headers.clear()
@@ -282,7 +282,7 @@ def _filled(headers: Headers, lines: list[str], error: Malformed) -> Malformed |
     return error
 
 
-def _owed(error: Malformed, message: Message) -> Malformed:
+def _owed(error: Malformed, message: Message | None = None) -> Malformed:
     """The error anew: one that was raised is tied to frames that hold it, until the collector comes."""
     return Malformed(error.status, error.why, message if isinstance(message, Request) else None)
 
@@ -355,5 +355,5 @@ def _wrong(message: Message) -> Malformed | None:  # noqa: C901, PLR0911 - one l
     except KeyError as missing:
         return Malformed(400, f"Missing {missing.args[0]}")
     except Malformed as bad:
-        return bad
+        return _owed(bad)
     return None
