@@ -27,6 +27,7 @@ from ctigw.switch.driver import (
     Report,
     Service,
 )
+from ctigw.switch.events import LinkChanged
 from tests.phones import Phones
 
 XSD = Path(__file__).parents[3] / "shared" / "reference" / "sip" / "xsd" / "presence-all.xsd"
@@ -234,6 +235,13 @@ def test_who_listens_to_a_tone_alone_is_on_the_phone(source: Source) -> None:
     assert source.activities("2002") == ON_THE_PHONE
 
 
+def test_a_caller_whose_call_fails_while_it_rings_elsewhere_is_on_the_phone(source: Source) -> None:
+    source.switch.apply(Report(Kind.ORIGINATE, "x", "2001", Cause.NEW_CALL, called="2002"))
+    source.switch.apply(Report(Kind.DELIVER, "x", "2002", Cause.NEW_CALL))
+    source.switch.apply(Report(Kind.FAIL, "x", "2001", Cause.BUSY))
+    assert source.activities("2001") == ON_THE_PHONE
+
+
 def test_a_transfer_shows_at_all_three(source: Source) -> None:
     first = source.talk("2001", "2002")
     second = source.do(source.pbx.consult(first, "2001", "2003"))
@@ -394,6 +402,17 @@ def test_what_was_set_while_the_link_was_down_is_known_afterwards(source: Source
     source.pass_time(10)
     assert source.activities("2001") == "<ce:dnd/>"
     assert "forwarded" not in source.document("2010")
+
+
+def test_a_link_that_comes_and_goes_does_not_pile_up_questions(source: Source, slow: Slow) -> None:
+    for _ in range(5):
+        source.bridge.observers()[LinkChanged](LinkChanged(up=True))
+    assert len(source.bridge._settings._waiting) == len(OWNERS)
+    source.turns()
+    while slow.waiting:
+        slow.answer()
+        source.turns()
+    assert source.bridge._settings._asked == {}
 
 
 def test_a_pbx_that_is_not_there_at_the_start_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 import structlog
 
-from ctigw.simple.publisher import AT_ONCE, LONGEST_PAUSE, Answer
+from ctigw.simple.publisher import AT_ONCE, LONGEST_PAUSE, MOST_ANSWERS, Answer
 from ctigw.sip.digest import Digest, Login
 from ctigw.sip.message import Request
 from tests.compositor import Server
@@ -326,6 +326,14 @@ def test_a_wrong_password_is_not_tried_on_and_on() -> None:
     server.publisher.put(*ALICE, b"a")
     assert server.settle() == ["publish a", "publish a"]
     assert server.passes(5) == ["publish a", "publish a"]
+
+
+def test_a_server_for_which_every_nonce_is_too_old_is_not_asked_on_and_on() -> None:
+    server = Server(login=Login("gateway", "secret", lambda: "c"))
+    asked = 'Digest realm="r", nonce="n", stale=true, qop="auth"'
+    server.plans.extend([(401, {"WWW-Authenticate": asked})] * 100)
+    server.publisher.put(*ALICE, b"a")
+    assert server.settle() == ["publish a"] * (1 + MOST_ANSWERS)
 
 
 def test_many_with_a_wrong_password_come_to_an_end() -> None:
