@@ -12,7 +12,6 @@ from lxml import etree
 from sqlalchemy import event
 from sqlalchemy.orm import Session
 
-from ctigw.directory import contact_list as lists
 from ctigw.directory import contacts, groups, journal, users
 from ctigw.directory.contact_list import Contact, Group, contact_list, shown
 from ctigw.directory.errors import DirectoryError
@@ -20,6 +19,7 @@ from ctigw.directory.journal import Change, ContactItem, GroupItem, Kind
 from ctigw.directory.outcomes import Outcome
 from ctigw.store.database import Database
 from ctigw.store.tables import User
+from tests.newcomers import newcomer
 
 EXAMPLES = Path(__file__).parents[3] / "shared" / "reference" / "cup" / "examples"
 EPAS = "{urn:cisco:epas:soap}"
@@ -133,12 +133,6 @@ def session(database: Database) -> Iterator[Session]:
         for name in PEOPLE:
             newcomer(session, name)
         yield session
-
-
-def newcomer(session: Session, name: str) -> None:
-    session.add(User(name=name, display_name=name, password_hash="", calendaring=False))
-    session.flush()
-    lists.start(session, name)
 
 
 def test_a_new_user_has_one_group_without_a_name(session: Session) -> None:

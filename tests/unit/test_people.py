@@ -28,7 +28,7 @@ from ctigw.directory import (
     users,
 )
 from ctigw.directory import rules as kept_rules
-from ctigw.directory.contact_list import contact_list, start
+from ctigw.directory.contact_list import contact_list
 from ctigw.directory.demo import PEOPLE, ensure_demo
 from ctigw.directory.errors import DirectoryError
 from ctigw.directory.journal import (
@@ -47,6 +47,7 @@ from ctigw.rules import Rule, Visibility
 from ctigw.store import bindings, messages, migrations, publications
 from ctigw.store.database import Database
 from ctigw.store.tables import GroupRow, LongTermRow, RecentRow, User
+from tests.newcomers import newcomer
 
 ALICE, BOB = "alice@example.com", "bob@example.com"
 OK, FAILED = Outcome.SUCCEEDED, Outcome.FAILED
@@ -59,13 +60,6 @@ def session(database: Database) -> Iterator[Session]:
         for name in (ALICE, BOB):
             newcomer(session, name)
         yield session
-
-
-def newcomer(session: Session, name: str) -> None:
-    shown = name.partition("@")[0].capitalize()
-    session.add(User(name=name, display_name=shown, password_hash="", calendaring=False))
-    session.flush()
-    start(session, name)
 
 
 def told(changes: tuple[Change, ...]) -> list[Any]:

@@ -18,7 +18,7 @@ from ctigw.directory.journal import AclItem, Kind
 from ctigw.directory.outcomes import Outcome
 from ctigw.rules import And, Expr, Not, Or, Rule, Status, Visibility, When
 from ctigw.store.database import Database
-from ctigw.store.tables import User
+from tests.newcomers import newcomer
 
 ME, TWO, THREE, FOUR, FIVE = (f"soapuser{number}@cisco.com" for number in range(1, 6))
 OK, FAILED, NO_RULE = Outcome.SUCCEEDED, Outcome.FAILED, Outcome.NO_RULE
@@ -40,8 +40,7 @@ RULE = Rule("test rule", Visibility.REACHABILITY_ONLY, ("Cell Phone", "cupc"), "
 def session(database: Database) -> Iterator[Session]:
     with database._sessions.begin() as session:
         for name in (ME, TWO, THREE, FOUR, FIVE):
-            session.add(User(name=name, display_name=name, password_hash="", calendaring=False))
-        session.flush()
+            newcomer(session, name)
         yield session
 
 
@@ -213,8 +212,7 @@ def test_who_is_removed_is_in_no_list_any_more(session: Session) -> None:
     changes = users.remove(session, TWO)
     assert [(x.user, x.old) for x in changes if x.kind is Kind.ACL] == [(ME, AclItem("a", TWO))]
     assert kept.acl(session, ME, "a") == (THREE,)
-    session.add(User(name=TWO, display_name=TWO, password_hash="", calendaring=False))
-    session.flush()
+    newcomer(session, TWO)
     assert kept.rules_of(session, TWO) == ()
 
 

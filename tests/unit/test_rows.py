@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,8 +12,8 @@ from sqlalchemy.exc import IntegrityError
 from ctigw.store import audit, call_log
 from ctigw.store.audit import Audited
 from ctigw.store.call_log import LoggedCall
-from ctigw.store.database import Database
-from ctigw.store.rows import MOST, _parts
+from ctigw.store.database import Database, url_in
+from ctigw.store.rows import MOST, _parts, delete
 from ctigw.store.tables import AuditRow, CallRow
 
 # Values in one statement: SQLite's bound, which is the lower one.
@@ -68,6 +69,26 @@ def test_everything_arrives_in_its_order_in_few_statements(database: Database) -
         lambda session: list(session.scalars(select(CallRow.id).order_by(CallRow.started)))
     )
     assert numbers == sorted(numbers)
+
+
+@pytest.mark.parametrize("key", [("etag",), ("presentity", "publication"), ("presentity",)])
+def test_what_is_removed_is_found_by_an_index(tmp_path: Path, key: tuple[str, ...]) -> None:
+    database = Database(url_in(tmp_path))
+    database.migrate()
+    asked: list[Any] = []
+    event.listen(database._engine, "before_cursor_execute", lambda *given: asked.append(given[2:4]))
+    database.run_now(delete, "publications", key, [("a", "b")[: len(key)]] * 3)
+    plans = [
+        database.run_now(
+            lambda s, q: s.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {q[0]}", q[1]).all(), q
+        )
+        for q in list(asked)
+    ]
+    database.close()
+    steps = [step[-1] for plan in plans for step in plan]
+    assert len(asked) >= 2
+    assert any(step.startswith("SEARCH publications USING INDEX") for step in steps)
+    assert not any(step.startswith("SCAN publications") for step in steps)
 
 
 def test_what_is_refused_leaves_nothing(database: Database) -> None:
