@@ -27,7 +27,7 @@ CONTENT_TYPE = "application/simple-filter+xml"
 MAX_BYTES = 16 * 1024
 MAX_DEPTH = 8
 MAX_FILTERS = 32
-MAX_SELECTIONS = 64
+MAX_SELECTIONS = 16
 # Attributes that elements are nothing without.
 _MANDATORY = frozenset(("id", "entity"))
 # Elements likewise, by those that need them: they come with what is included.
@@ -165,10 +165,8 @@ def _included(root: Element, selections: tuple[Selection, ...]) -> set[Element]:
                 kept.update(each.iter())
             kept.add(each)
             kept.update(each.iterancestors())
-    for each in kept:
-        needed = _NEEDED.get(local(each))
-        kept.update(child for child in each if local(child) == needed)
-    return kept
+    needed = [child for each in kept for child in each if local(child) == _NEEDED.get(local(each))]
+    return kept.union(needed)
 
 
 def _has(element: Element, wanted: Path) -> bool:

@@ -52,17 +52,17 @@ def _words(text: str) -> frozenset[str]:
 
 # RFC 4480 §3.2.
 ACTIVITIES = _words(
-    "appointment away breakfast busy dinner holiday in-transit looking-for-work meal meeting on-the- "
-    "phone performance permanent-absence playing presentation shopping sleeping spectator steering "
+    "appointment away breakfast busy dinner holiday in-transit looking-for-work meal meeting "
+    "on-the-phone performance permanent-absence playing presentation shopping sleeping spectator steering "
     "travel tv vacation working worship"
 )
 # What Cisco's products say in the same place, in their own namespace.
 CISCO_ACTIVITIES = _words(
-    "available unavailable dnd do-not-disturb idle alerting ringing extended-away im-status phone- "
-    "status offline online"
+    "available unavailable dnd do-not-disturb idle alerting ringing extended-away im-status "
+    "phone-status offline online"
 )
 # They say only that somebody is there, or not, or not even that: anything else says more.
-SAY_LITTLE = frozenset(("available", "unavailable", "unknown"))
+SAY_LITTLE = _words("available unavailable unknown im-status phone-status online offline")
 
 MOODS = _words(
     "afraid amazed angry annoyed anxious ashamed bored brave calm cold confused contented cranky "
