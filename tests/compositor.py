@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
 from itertools import count
 from typing import Any
 
-from msgspec import Struct
-
-from ctigw.simple.publisher import Answer, Publisher
-from ctigw.sip.digest import Digest, Outcome, ha1
+from ctigw.simple.publisher import Publisher
+from ctigw.sip.digest import Digest, ha1
+from ctigw.sip.digest import Outcome as Worth
+from ctigw.sip.events import Done, Outcome
 from ctigw.sip.message import Request, Response, parse
 from ctigw.sip.timers import Timers
-
-
-class Answered(Struct, frozen=True):
-    status: int
-    response: Response | None = None
 
 
 class Server:
@@ -30,7 +24,7 @@ class Server:
         self.time = 1_000.0
         self.timers = Timers(lambda: self.time)
         self.requests: list[Request] = []
-        self.under_way: deque[tuple[Request, Callable[[Answer], None]]] = deque()
+        self.under_way: deque[tuple[Request, Done]] = deque()
         self.most_under_way = 0
         self.plans: deque[tuple[int, dict[str, str]] | None] = deque()
         self.down = False
@@ -41,7 +35,7 @@ class Server:
         self.etags = (f"e{number}" for number in count(1))
         self.publisher = Publisher(self.send, self.timers, lambda: f"t{next(ids)}", **more)
 
-    def send(self, request: Request, done: Callable[[Answer], None]) -> None:
+    def send(self, request: Request, done: Done) -> None:
         wire = Request(
             request.method, request.uri, {"Via": ["SIP/2.0/UDP x"], **request.headers}, request.body
         )
@@ -68,18 +62,18 @@ class Server:
         self.timers.fire()
         return self.settle()
 
-    def judge(self, request: Request) -> Answered:
+    def judge(self, request: Request) -> Outcome:
         if self.down:
-            return Answered(408)
+            return Outcome(408)
         if self.plans:
             plan = self.plans.popleft()
             if plan is None:
-                return Answered(503)
+                return Outcome(503)
             status, headers = plan
-            return Answered(status, Response(status, "", {name: [text] for name, text in headers.items()}))
+            return Outcome(status, Response(status, "", {name: [text] for name, text in headers.items()}))
         if self.digest is not None and not self.proved(self.digest, request):
-            return Answered(401, Response(401, "", {"WWW-Authenticate": self.digest.challenges()}))
-        return Answered(*self.serve(request))
+            return Outcome(401, Response(401, "", {"WWW-Authenticate": self.digest.challenges()}))
+        return self.served(request)
 
     def proved(self, digest: Digest, request: Request) -> bool:
         lines = request.lines("Authorization")
@@ -87,12 +81,12 @@ class Server:
         def lookup(_user: str, algorithm: str) -> str:
             return ha1("gateway", "example.com", "secret", algorithm)
 
-        return digest.check(lines, request.method, request.uri, lookup).outcome is Outcome.ACCEPTED
+        return digest.check(lines, request.method, request.uri, lookup).outcome is Worth.ACCEPTED
 
-    def serve(self, request: Request) -> tuple[int, Response]:
+    def served(self, request: Request) -> Outcome:
         old = request.get("SIP-If-Match")
         if old and old not in self.there:
-            return 412, Response(412, "")
+            return Outcome(412, Response(412, ""))
         body = self.there.pop(old) if old else b""
         expires = request.expires
         headers = {"Expires": [str(expires if self.granted is None else self.granted)]}
@@ -100,7 +94,7 @@ class Server:
             etag = next(self.etags)
             self.there[etag] = request.body or body
             headers["SIP-ETag"] = [etag]
-        return 200, Response(200, "OK", headers)
+        return Outcome(200, Response(200, "OK", headers))
 
     def bodies(self) -> list[bytes]:
         return sorted(self.there.values())

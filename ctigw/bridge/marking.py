@@ -11,8 +11,8 @@ import structlog
 Later = Callable[[Callable[[], None]], object]
 Observers = dict[type, Callable[[Any], None]]
 
-# Lines that are looked at in one turn: a fraction of a millisecond.
-AT_ONCE = 200
+# Lines that are looked at in one turn: a millisecond, most of it for documents.
+AT_ONCE = 100
 log = structlog.get_logger(__name__)
 
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 import re
 from collections import Counter, deque
 from collections.abc import Callable
-from typing import Protocol
 
 import structlog
 
 from ctigw.sip.digest import AUTHENTICATES, Login
+from ctigw.sip.events import Done, Outcome
 from ctigw.sip.message import Headers, Request, Response
 from ctigw.sip.timers import Timer, Timers
 
@@ -39,17 +39,8 @@ _DIGITS = re.compile(r"\d{1,9}(?=[ ;(]|\Z)", re.ASCII)
 log = structlog.get_logger(__name__)
 
 
-class Answer(Protocol):
-    """What became of a request; ``response`` None: nobody answered (408) or could be reached (503)."""
-
-    @property
-    def status(self) -> int: ...
-
-    @property
-    def response(self) -> Response | None: ...
-
-
-Send = Callable[[Request, Callable[[Answer], None]], object]
+# Has the stack send a request to the server; what becomes of it is told once.
+Send = Callable[[Request, Done], object]
 
 
 class _Publication:
@@ -196,12 +187,12 @@ class Publisher:
         request = self._request(publication, expires, body if shown else None)
         self._under_way += 1
 
-        def answered(answer: Answer) -> None:
+        def answered(outcome: Outcome) -> None:
             self._under_way -= 1
             publication.busy = False
-            if answer.response is not None and self._unreached:
+            if outcome.response is not None and self._unreached:
                 self._reached()
-            self._answered(publication, body, answer, initial=not etag)
+            self._answered(publication, body, outcome, initial=not etag)
             self._go_on()
             self._end()
 
@@ -233,10 +224,10 @@ class Publisher:
     # Answers
 
     def _answered(
-        self, publication: _Publication, body: bytes | None, answer: Answer, *, initial: bool
+        self, publication: _Publication, body: bytes | None, outcome: Outcome, *, initial: bool
     ) -> None:
         """``body``: what was wanted when the request was sent."""
-        status, response = answer.status, answer.response
+        status, response = outcome.status, outcome.response
         if response is not None and status in _SUCCESS:
             self._succeeded(publication, body, response)
         elif body is None and status in _GONE:

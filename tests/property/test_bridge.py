@@ -6,7 +6,7 @@ import contextlib
 from typing import Any
 
 import structlog
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ctigw.bridge.lamps import Lamps, dialogs
@@ -123,6 +123,7 @@ class World(Phones):
 
 @settings(max_examples=150)
 @given(st.lists(st.tuples(steps, st.booleans()), max_size=25))
+@example([(("talk", "2001", "2002"), True), (("transfer", "2001", "2003"), True)])
 def test_what_was_told_last_is_what_the_picture_says(happens: list[Any]) -> None:
     world = World()
     with structlog.testing.capture_logs() as logged:

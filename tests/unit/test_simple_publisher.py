@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 import structlog
 
-from ctigw.simple.publisher import AT_ONCE, LONGEST_PAUSE, MOST_ANSWERS, Answer
+from ctigw.simple.publisher import AT_ONCE, LONGEST_PAUSE, MOST_ANSWERS
 from ctigw.sip.digest import Digest, Login
+from ctigw.sip.events import Done
 from ctigw.sip.message import Request
 from tests.compositor import Server
 
@@ -135,7 +134,7 @@ def test_what_is_taken_back_before_its_turn_is_never_sent() -> None:
 
 
 def test_answers_may_come_at_once(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    def send_and_answer(request: Request, done: Callable[[Answer], None]) -> None:
+    def send_and_answer(request: Request, done: Done) -> None:
         server.send(request, done)
         server.answer()
 
