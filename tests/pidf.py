@@ -12,7 +12,6 @@ SCHEMAS = REFERENCE / "sip" / "xsd"
 EXAMPLES = REFERENCE / "cup" / "examples"
 
 PIDF = "urn:ietf:params:xml:ns:pidf"
-# An address of IPv6 in a SIP URI is no anyURI to libxml2, though it was one when PIDF was written.
 ALICE = "sip:alice@example.com"
 
 

@@ -36,13 +36,15 @@ from ctigw.xml.errors import NotXmlError
 from ctigw.xml.parsing import Element, parse
 
 __all__ = [
-    "ACTIVITIES", "MAX_BYTES", "MAX_DEPTH", "MAX_TAGS", "NOTHING", "Device", "Document", "NotPidfError",
-    "Property", "Tuple", "checked", "document_of", "put_together", "read", "written",
+    "ACTIVITIES", "MAX_ATTRIBUTES", "MAX_BYTES", "MAX_DEPTH", "MAX_TAGS", "NOTHING", "Device", "Document",
+    "NotPidfError", "Property", "Tuple", "checked", "document_of", "put_together", "read", "written",
 ]  # fmt: skip
 
-# Of a document: bytes, what takes the time that reading takes, and elements in each other.
+# Of a document: bytes, what takes the time that reading takes, and elements in each other.  Signs are
+# counted, wherever they stand: "<" for tags, "=" for attributes.
 MAX_BYTES = 128 * 1024
 MAX_TAGS = 8192
+MAX_ATTRIBUTES = 4096
 MAX_DEPTH = 32
 
 
@@ -66,6 +68,8 @@ def _root(body: bytes) -> Element:
         raise NotPidfError(f"longer than {MAX_BYTES} bytes")
     if body.count(b"<") > MAX_TAGS:
         raise NotPidfError(f"more than {MAX_TAGS} tags")
+    if body.count(b"=") > MAX_ATTRIBUTES:
+        raise NotPidfError(f"more than {MAX_ATTRIBUTES} attributes")
     try:
         return parse(body, MAX_DEPTH)
     except NotXmlError as error:

@@ -97,7 +97,8 @@ def priority(text: str) -> str | None:
     text = text.strip()
     if not _DECIMAL.fullmatch(text):
         return None
-    return f"{min(max(float(text), 0.0), 1.0):.3f}".rstrip("0").rstrip(".")
+    # 0.0 is added for what is not above it: there is a negative zero.
+    return f"{min(max(float(text), 0.0), 1.0) + 0.0:.3f}".rstrip("0").rstrip(".")
 
 
 _TIMESTAMP = re.compile(

@@ -6,7 +6,7 @@ may end with an attribute::
     //pidf:tuple[@id="t1"]/status[basic="open" or basic="closed"]/basic
 
 No functions, no positions, no other axes: an engine for all of XPath can be made to work for hours.  Here a
-step looks at each element once for each of its ancestors at most.
+step looks at each element once.
 """
 
 from __future__ import annotations
@@ -95,14 +95,13 @@ class Path:
         found: Iterable[Element] = root.iter() if first.below else (root,)
         found = [each for each in found if first.fits(each)]
         for step in rest:
-            # A dictionary for a set that has an order.
-            reached = {
-                child: None
-                for each in found
-                for child in (each.iterdescendants() if step.below else each)
-                if step.fits(child)
-            }
-            found = list(reached)
+            reached: dict[Element, None] = {}  # a set that has an order
+            for each in found:
+                if not step.below:
+                    reached.update(dict.fromkeys(each))
+                elif each not in reached:  # else all that is below it has been reached with it
+                    reached.update(dict.fromkeys(each.iterdescendants()))
+            found = [each for each in reached if step.fits(each)]
         return found
 
 

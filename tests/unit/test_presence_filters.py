@@ -14,8 +14,10 @@ DOCUMENT = documents.written(
         presence(
             '<tuple id="a"><status><basic>open</basic></status><r:class>office</r:class>'
             '<sc:servcaps><sc:audio>true</sc:audio></sc:servcaps><contact priority="0.8">sip:a</contact>'
-            '<note>n</note></tuple><tuple id="b"><status><basic>closed</basic></status><r:class>home</r:class>'
-            '<contact priority="0.2">sip:b</contact></tuple><note>whole</note><dm:person id="alice"><r:activities>'
+            '<note>n</note></tuple><tuple id="b"><status><basic>closed</basic></status>'
+            "<r:class>home</r:class>"
+            '<contact priority="0.2">sip:b</contact></tuple><note>whole</note><dm:person id="alice">'
+            "<r:activities>"
             '<r:away/></r:activities><x:y/></dm:person><dm:device id="d"><r:user-input>idle</r:user-input>'
             "<dm:deviceID>urn:d</dm:deviceID></dm:device>"
         )
@@ -27,7 +29,8 @@ NONE = documents.written(documents.read(presence("")))
 def filter_set(what: str, *, attributes: str = "", package: str = ' package="presence"') -> bytes:
     return (
         f'<filter-set xmlns="{NAMESPACE}"{package}><ns-bindings><ns-binding prefix="p" urn="{PIDF}"/>'
-        f'<ns-binding prefix="rpid" urn="{PIDF}:status:rpid"/><ns-binding prefix="dm" urn="{PIDF}:data-model"/>'
+        f'<ns-binding prefix="rpid" urn="{PIDF}:status:rpid"/>'
+        f'<ns-binding prefix="dm" urn="{PIDF}:data-model"/>'
         f'</ns-bindings><filter id="1"{attributes}>{what}</filter></filter-set>'
     ).encode()
 
@@ -123,7 +126,8 @@ def test_a_filter_for_a_resource_goes_before_one_for_its_domain_and_that_before_
         f'<filter-set xmlns="{NAMESPACE}"><filter id="1"><what><include>//note</include></what></filter>'
         '<filter id="2" domain="Example.com"><what><include>//contact</include></what></filter>'
         f'<filter id="3" uri="{ALICE}"><what><include>//status</include></what></filter>'
-        '<filter id="4" enabled="false" uri="sip:z@z"/><filter id="5" remove="true" uri="sip:z@z"/></filter-set>'.encode()
+        '<filter id="4" enabled="false" uri="sip:z@z"/>'
+        '<filter id="5" remove="true" uri="sip:z@z"/></filter-set>'.encode()
     )
     assert [len(filters.filters), filters.of(ALICE), filters.of("sip:bob@example.com")] == [
         3, filters.filters[2], filters.filters[1]

@@ -100,7 +100,8 @@ def test_the_printed_notice_is_read() -> None:
 
 def test_what_is_sloppy_is_read_all_the_same() -> None:
     rlmi = (
-        b'<list xmlns="urn:ietf:params:xml:ns:rlmi" uri="sip:l"><resource uri="sip:a"><instance state="odd" id="1"/>'
+        b'<list xmlns="urn:ietf:params:xml:ns:rlmi" uri="sip:l"><resource uri="sip:a">'
+        b'<instance state="odd" id="1"/>'
         b'</resource><resource uri="sip:b"/></list>'
     )
     body = b"--b 1\nContent-Type: application/rlmi+xml\n\n" + rlmi + b"\n--b 1--"
