@@ -122,8 +122,9 @@ def publish(who: str, server: Server, seconds: int, once: bool, **said: Any) -> 
 @click.option("--receive", is_flag=True, help="Be reachable as FROM, and print what comes, until Ctrl-C.")
 @at_server
 @json_option
-def im(sender: str, to: str | None, text: str | None, receive: bool, server: Server, as_json: bool) -> None:
+def im(sender: str, to: str | None, text: str | None, server: Server, **how: bool) -> None:
     """Send TEXT from FROM to TO; or print what others send to FROM (--receive)."""
+    receive, as_json = how["receive"], how["as_json"]
     if not receive and (to is None or text is None):
         fail("im: to whom, and what?  im FROM TO TEXT, or im FROM --receive", UNUSABLE)
 
@@ -163,10 +164,10 @@ async def _send(client: SipClient, uri: str, text: str) -> None:
 
 
 @presence.command()
-@click.argument("name", metavar="LIST", required=False)
+@click.argument("called", metavar="LIST", required=False)
 @at_server
 @json_option
-def lists(name: str | None, server: Server, as_json: bool) -> None:
+def lists(called: str | None, server: Server, as_json: bool) -> None:
     """Show everybody in your contact list (or in LIST), and every change, until Ctrl-C."""
 
     async def work(client: SipClient) -> None:
@@ -175,7 +176,7 @@ def lists(name: str | None, server: Server, as_json: bool) -> None:
                 _say_list(notification, as_json=as_json)
 
         user, _, host = client.uri.partition("@")
-        uri = server.uri(name) if name else f"{user}-contacts@{host}"
+        uri = server.uri(called) if called else f"{user}-contacts@{host}"
         click.echo(f"watching the list {short(uri)}; Ctrl-C ends it", err=as_json)
         try:
             await client.watch(uri, told, headers=_LIST)
@@ -221,8 +222,11 @@ def explain(who: str, server: Server, as_json: bool) -> None:
         if not notification.content_type.lower().startswith(EXPLANATION):
             found = show.Seen(who=short(uri), state=notification.state, reason=notification.reason)
             fail(f"explain: {show.line(found, None)}", REFUSED)
-        told = json.loads(notification.body)
-        say(json.dumps(told, ensure_ascii=False) if as_json else show.explanation(told))
+        try:
+            told = show.explained(notification.body)
+        except ValueError as error:
+            fail(f"explain: the server says what nobody understands: {error}", REFUSED)
+        say(notification.body.decode() if as_json else show.explanation(short(uri), told))
 
     with_user(server, who, work)
 

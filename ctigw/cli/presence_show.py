@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from typing import Any
 
 import click
+import msgspec
 
 from ctigw.presence.documents import NotPidfError, checked, read
 from ctigw.presence.lexical import escaped
@@ -108,32 +108,46 @@ def document(entity: str, basic: str, activities: Sequence[str], note: str, sour
 
 
 _HEADS = ("SOURCE", "PRIORITY", "SAYS", "AGE", "EXPIRES", "ENTITY-TAG", "DECIDES")
+# How what is decided is named, without what only XML wants to know.
+_PREFIXES = ("r:", "dm:", "ce:", "ci:")
 
 
-def explanation(told: dict[str, Any]) -> str:
-    """Which sources say what of somebody, the first that counts first, and what each decides.
+class Told(msgspec.Struct):
+    """What one source says of somebody.  ``won``: what it decides; ``age`` and ``expires`` in seconds."""
 
-    ``told``: what the server says in application/vnd.ctigw.explanation+json: "entity", "composed" (basic,
-    activities, notes) and "components", each with source, priority, etag, age and expires (seconds from now,
-    null for never), basic, activities, notes and "wins": the names of what it decides.
-    """
+    source: str
+    priority: float = 0
+    etag: str = ""
+    age: float = 0
+    expires: float | None = None
+    basic: str = ""
+    activities: tuple[str, ...] = ()
+    tuples: tuple[str, ...] = ()
+    won: tuple[str, ...] = ()
+
+
+def explained(body: bytes) -> list[Told]:
+    """What a server says in application/vnd.ctigw.explanation+json.  Raises `ValueError`."""
+    return msgspec.json.decode(body, type=list[Told])
+
+
+def explanation(who: str, sources: Sequence[Told]) -> str:
+    """Who says what of ``who``, the first that counts first, and what each decides."""
+    if not sources:
+        return f"{who}: nobody says anything"
     rows = [
         (
-            str(each.get("source", "")),
-            str(each.get("priority", "")),
-            _says(each),
-            _lasting(each["age"]) if each.get("age") is not None else "-",
-            _lasting(each["expires"]) if each.get("expires") is not None else "never",
-            str(each.get("etag") or "-"),
-            ", ".join(each.get("wins", ())) or "-",
+            each.source,
+            f"{each.priority:g}",
+            ", ".join(filter(None, (each.basic, *each.activities))) or "-",
+            lasting(each.age),
+            "never" if each.expires is None else lasting(each.expires),
+            each.etag or "-",
+            ", ".join(_plain(name) for name in each.won) or "-",
         )
-        for each in told.get("components", ())
+        for each in sources
     ]
-    rows.sort(key=lambda row: -float(row[1] or 0))
-    composed = told.get("composed", {})
-    lines = [f"{told.get('entity', '')}: {_says(composed)}", ""]
-    lines += table((_HEADS, *rows)) if rows else ["nobody says anything"]
-    return "\n".join(lines)
+    return "\n".join((f"{who}:", "", *table((_HEADS, *rows))))
 
 
 def table(rows: Iterable[Sequence[str]]) -> list[str]:
@@ -146,15 +160,14 @@ def table(rows: Iterable[Sequence[str]]) -> list[str]:
     ]
 
 
-def _says(of: dict[str, Any]) -> str:
-    said = [str(of.get("basic") or ""), *map(str, of.get("activities", ()))]
-    said += [f'"{note}"' for note in of.get("notes", ())]
-    return ", ".join(filter(None, said)) or "nothing"
-
-
-def _lasting(seconds: float) -> str:
+def lasting(seconds: float) -> str:
     """A time in the unit that says enough."""
-    for unit, size in (("d", 86_400), ("h", 3600), ("m", 60)):
+    for unit, size in (("d", 86_400), ("h", 3600), ("min", 60)):
         if seconds >= 2 * size:
             return f"{seconds / size:.0f} {unit}"
     return f"{max(0.0, seconds):.0f} s"
+
+
+def _plain(name: str) -> str:
+    prefix = next((prefix for prefix in _PREFIXES if name.startswith(prefix)), "")
+    return name.removeprefix(prefix)

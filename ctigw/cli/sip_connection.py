@@ -16,7 +16,6 @@ from ctigw.net import logs
 from ctigw.net.sip_agent import Account, Text
 from ctigw.net.sip_client import SipClient, SipRefused, address_of, server_at
 from ctigw.net.sip_endpoint import SipError
-from ctigw.net.tls import TlsError
 from ctigw.sip.uri import aor, parse_uri
 
 
@@ -101,9 +100,10 @@ def with_user(
                 trouble=lambda why: click.echo(f"ctigw: {why}", err=True),
                 tls_ca=server.ca,
             )
+        except SipError as error:
+            fail(f"--ca: {error.why}", UNUSABLE)
         except ValueError as error:
-            about = "--ca" if isinstance(error, (TlsError, SipError)) else f"--at {server.at}"
-            fail(f"{about}: {error}", UNUSABLE)
+            fail(f"--at {server.at}: {error}", UNUSABLE)
         except OSError as error:
             fail(f"--at {server.at}: {error.strerror}", REFUSED)
         reactor.addSystemEventTrigger("before", "shutdown", client.close)

@@ -27,11 +27,7 @@ CHALLENGES = 2
 # After so many seconds a server is asked again that could not be reached, or was not well.
 RETRY = 30.0
 _FOR_NOW = frozenset((408, 500, 503, 504))
-UNAUTHORIZED, PROXY_AUTHENTICATION, NO_SUCH_ETAG, TOO_BRIEF = 401, 407, 412, 423
-_CHALLENGED = {
-    UNAUTHORIZED: "WWW-Authenticate",
-    PROXY_AUTHENTICATION: "Proxy-Authenticate",
-}
+NO_SUCH_ETAG, TOO_BRIEF = 412, 423
 _ALLOWED = (("Allow", "MESSAGE, NOTIFY, OPTIONS"),)
 Make = Callable[[], Request]
 
@@ -83,7 +79,9 @@ class Agent:
         self.contact = f"<{stack.local(server).uri(parse_uri(account.uri).user)}>"
         # By Call-ID, what wants the NOTIFYs of it.  Raises `Rejected`.
         self.watches: dict[str, Callable[[Incoming], None]] = {}
-        self._credentials = Credentials(account, token, ask_password)
+        self._ask_password = ask_password
+        # There is one once a server has asked for it.
+        self._login: digest.Login | None = None
 
     def send(self, make: Make, done: Done) -> None:
         """Ask what ``make`` makes, and again with the password when that is wanted.
@@ -128,22 +126,26 @@ class Agent:
 
     def _attempt(self, make: Make, done: Done, left: int) -> None:
         request = make()
-        has_proof = self._credentials.prove(request)
-        self.stack.request(
-            request, self._server, partial(self._answered, make, done, left, has_proof=has_proof)
-        )
+        if self._login is not None:
+            request.extend(self._login.headers(request.method, request.uri))
+        self.stack.request(request, self._server, partial(self._answered, make, done, left))
 
-    def _answered(self, make: Make, done: Done, left: int, outcome: Outcome, *, has_proof: bool) -> None:
-        response = outcome.response
-        if (
-            left
-            and response is not None
-            and outcome.status in _CHALLENGED
-            and self._credentials.challenged(response, again=has_proof)
-        ):
+    def _answered(self, make: Make, done: Done, left: int, outcome: Outcome) -> None:
+        if left and outcome.response is not None and self._proves(outcome.response):
             self._attempt(make, done, left - 1)
         else:
             done(outcome)
+
+    def _proves(self, response: Response) -> bool:
+        """Whether the request is worth another attempt, with a password."""
+        if response.status not in digest.AUTHENTICATES:
+            return False
+        if self._login is None:
+            password = self.account.password or self._ask_password()
+            if not password:
+                return False
+            self._login = digest.Login(self.account.user, password, self.token)
+        return self._login.learn(response.status, response.lines(digest.AUTHENTICATES[response.status]))
 
     def _asked(self, incoming: Incoming) -> None:
         try:
@@ -181,51 +183,6 @@ class Numbers:
         """One more than before."""
         self._last += 1
         return self._last
-
-
-class Credentials:
-    """A password, and the last challenge for it: the next request brings its answer with it."""
-
-    def __init__(self, account: Account, token: Callable[[], str], ask: Callable[[], str]) -> None:
-        self._account, self._token, self._ask = account, token, ask
-        self._password = account.password
-        self._challenges: tuple[str, ...] = ()
-        self._header = ""
-        self._count = 0
-
-    def challenged(self, response: Response, *, again: bool) -> bool:
-        """Take a challenge; whether there is an answer to it.
-
-        ``again``: there was one to the last, so a new one is no use unless that was only too old.
-        """
-        name = _CHALLENGED[response.status]
-        challenges = tuple(response.lines(name))
-        if not challenges:
-            return False
-        if again and name == self._header and not any("stale=true" in text.lower() for text in challenges):
-            return False
-        self._password = self._password or self._ask()
-        if not self._password:
-            return False
-        self._challenges, self._header, self._count = challenges, name, 0
-        return True
-
-    def prove(self, request: Request) -> bool:
-        """Put the answer to the last challenge into ``request``, if there was one; whether."""
-        if not self._challenges:
-            return False
-        self._count += 1
-        name, text = digest.answer(
-            self._challenges,
-            request.method,
-            request.uri,
-            self._account.user,
-            self._password,
-            self._count,
-            self._token(),
-        )
-        request.set(name, text)
-        return True
 
 
 class Kept:

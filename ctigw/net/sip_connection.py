@@ -58,8 +58,6 @@ class SipConnection(Protocol):
         # Nothing more is taken from it or put to it: the peer may still be taking the last bytes.
         self.is_over = False
         self.is_told = False
-        # How it was asked for by those who did not care for its number.
-        self.aliases: set[Remote] = set()
         # It has sent more than it may: when it is read from again.
         self.resting: IDelayedCall | None = None
         # Of one that is being opened; until when it must be, and until when it must be closed.

@@ -8,6 +8,7 @@ so that what is sent in answer is gathered once and not for each datagram.
 
 from __future__ import annotations
 
+import errno
 import socket
 from collections import Counter
 from collections.abc import Callable
@@ -78,16 +79,19 @@ class Datagrams:
         self._socket.close()
 
     def send(self, data: bytes, host: str, port: int) -> bool:
-        """Send a datagram; whether the network took it.  ``host`` is an IP address."""
+        """Send a datagram; whether there is a way to ``host``, which is an IP address."""
         if self.is_ipv6 and ":" not in host:
             host = _MAPPED + host
         try:
             self._socket.sendto(data, (host, port))
         except BlockingIOError:  # as full as a line can be: this one is lost on the way
             self._counters["datagrams not sent"] += 1
-        except (OSError, OverflowError):
-            self._counters["datagrams refused"] += 1
+        except OverflowError:  # a port that is none
             return False
+        except OSError as error:
+            self._counters["datagrams refused"] += 1
+            # One that is too long says nothing of the way there.
+            return error.errno == errno.EMSGSIZE
         return True
 
     # IReadDescriptor

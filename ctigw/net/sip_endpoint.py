@@ -16,7 +16,8 @@ from typing import Any, Protocol
 import structlog
 from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
 from twisted.internet.error import CannotListenError
-from twisted.internet.interfaces import IDelayedCall
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.protocol import Factory
 
 from ctigw.config.sip import Sip, SipListener
 from ctigw.config.values import is_address
@@ -51,7 +52,7 @@ class Node(Protocol):
         """The peer of a TLS connection has shown a certificate that is true, and these are its names."""
 
     def lost(self, remote: Remote) -> None:
-        """A connection is gone, or cannot be had."""
+        """A connection is gone (it has its number), cannot be had, or there is no way for datagrams."""
 
     def outgoing(self) -> Sequence[tuple[Remote, bytes]]:
         """What is to be sent, which is then forgotten; nothing to a connection closes it."""
@@ -64,11 +65,15 @@ class Node(Protocol):
 
 
 class SipError(ValueError):
-    """A listener cannot be opened; the text names its key."""
+    """A setting cannot be used: its ``key`` below "sip", and ``why``."""
+
+    def __init__(self, key: str, why: object) -> None:
+        super().__init__(f"sip.{key}: {why}")
+        self.key, self.why = key, str(why)
 
 
 class SipEndpoint:
-    """The listeners of ``sip``, once `open`, and what comes and goes there, once a node is `serve`\\ d."""
+    """The listeners of ``sip``: `open` opens them, and `serve` says who has what comes and goes there."""
 
     def __init__(self, sip: Sip, reactor: Any, counters: Counter[str] | None = None) -> None:
         self._sip, self._reactor = sip, reactor
@@ -82,7 +87,6 @@ class SipEndpoint:
         self._streams = Streams(
             reactor,
             sip.limits,
-            tls.trusted(sip.tls_ca),
             received=self._received,
             certified=self._certified,
             lost=self._lost,
@@ -102,6 +106,7 @@ class SipEndpoint:
 
         Nothing is read before `serve`, which must come in the same turn.  Raises `SipError`.
         """
+        self._streams.trust = _trust(self._sip)
         try:
             return tuple(self._open(index, listener) for index, listener in enumerate(self._sip.listeners))
         except SipError:
@@ -109,7 +114,7 @@ class SipEndpoint:
             raise
 
     def serve(self, node: Node) -> None:
-        """Let ``node`` have what arrives."""
+        """Let ``node`` have what arrives, and send what it has to send."""
         self._node = node
         for port in self._datagrams.values():
             port.start()
@@ -132,10 +137,13 @@ class SipEndpoint:
 
     def _flush(self, node: Node) -> None:
         for remote, data in node.outgoing():
-            if remote.transport == "UDP":
-                self._send(remote, data)
-            else:
-                self._streams.send(remote, data)
+            try:
+                if remote.transport == "UDP":
+                    self._send(remote, data)
+                else:
+                    self._streams.send(remote, data)
+            except Exception as error:  # noqa: BLE001 - a bug, which must not keep the others from being sent
+                self._fails(error)
         self._streams.flush()
         due = node.next_timeout()
         if due is not None and (self._timer is None or due < self._due):
@@ -156,16 +164,16 @@ class SipEndpoint:
     # Opening
 
     def _open(self, index: int, listener: SipListener) -> Local:
-        key = f"sip.listeners[{index}]"
+        key = f"listeners[{index}]"
         try:
             opening = self._open_datagrams if listener.transport == "udp" else self._open_streams
             port = opening(index, listener)
         except tls.TlsError as error:
-            raise SipError(f"{key}.tls_certificate: {error}") from None
+            raise SipError(f"{key}.tls_certificate", error) from None
         except (CannotListenError, OSError) as error:
             why = getattr(error, "socketError", error)
             said = getattr(why, "strerror", None) or why
-            raise SipError(f"{key}.port: {listener.address} {listener.port}: {said}") from None
+            raise SipError(f"{key}.port", f"{listener.address} {listener.port}: {said}") from None
         local = advertised(listener, port)
         log.info("listening", sip=listener.transport, at=f"{listener.address} {port}", known_as=local.host)
         return local
@@ -313,15 +321,18 @@ def advertised(listener: SipListener, port: int) -> Local:
     return Local(listener.transport.upper(), host, number)
 
 
-def check(sip: Sip, reactor: Any) -> None:
-    """What `SipEndpoint` would refuse of ``sip``, without opening anything.  Raises `SipError`."""
-    endpoint: SipEndpoint | None = None
-    try:
-        endpoint = SipEndpoint(sip, reactor)
-    except tls.TlsError as error:
-        raise SipError(f"sip.tls_ca: {error}") from None
+def check(sip: Sip, clock: IReactorTime) -> None:
+    """Whether the files that ``sip`` names can be used; nothing is opened.  Raises `SipError`."""
+    _trust(sip)
     for index, listener in enumerate(sip.listeners):
         try:
-            tls.secured(listener, SipFactory(endpoint._streams, "TLS", index), reactor)  # noqa: SLF001 - own
+            tls.secured(listener, Factory(), clock)
         except tls.TlsError as error:
-            raise SipError(f"sip.listeners[{index}].tls_certificate: {error}") from None
+            raise SipError(f"listeners[{index}].tls_certificate", error) from None
+
+
+def _trust(sip: Sip) -> Any:
+    try:
+        return tls.trusted(sip.tls_ca)
+    except tls.TlsError as error:
+        raise SipError("tls_ca", error) from None

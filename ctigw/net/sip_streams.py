@@ -51,23 +51,23 @@ class Streams:
     """All connections.
 
     ``received`` is called with each connection's bytes, ``certified`` with the names in a peer's certificate,
-    ``lost`` with each remote to which there is no connection (any more), by its number and as it was asked
-    for.  ``trust``: whom to believe that servers are who they say (tls.trusted).
+    ``lost`` with each remote to which there is no connection (any more).
     """
 
     def __init__(
         self,
         reactor: Any,
         limits: SipLimits,
-        trust: Any,
         *,
         received: Callable[[SipConnection, bytes], None],
         certified: Callable[[Remote, tuple[str, ...]], None],
         lost: Callable[[Remote], None],
         counters: Counter[str],
     ) -> None:
-        self.clock, self._limits, self._trust, self._counters = reactor, limits, trust, counters
+        self.clock, self._limits, self._counters = reactor, limits, counters
         self._received, self._certified, self._lost = received, certified, lost
+        # Whom to believe that servers are who they say (tls.trusted).
+        self.trust: Any = None
         # By flow, and by where they lead, since who asks for a place does not care who opened the connection.
         self._flows: dict[int, SipConnection] = {}
         self._places: dict[tuple[str, str, int], SipConnection] = {}
@@ -170,8 +170,6 @@ class Streams:
             found = None
         if found is None and not remote.flow and not self._is_ending:
             found = self._open(remote)
-        if found is not None and not remote.flow:
-            found.aliases.add(remote)
         return found
 
     def _open(self, remote: Remote) -> SipConnection | None:
@@ -182,7 +180,10 @@ class Streams:
         seconds = self._limits.connect_seconds
         place: Any = HostnameEndpoint(self.clock, remote.host.strip("[]"), remote.port, timeout=seconds)
         if remote.transport == "TLS":
-            place = wrapClientTLS(tls.towards(remote.host.strip("[]"), self._trust), place)
+            try:
+                place = wrapClientTLS(tls.towards(remote.host.strip("[]"), self.trust), place)
+            except ValueError:  # a host that no certificate can name; peers can write what they like
+                return None
         connection = self._add(remote.transport, remote.host, remote.port, remote.local, is_ours=True)
         connection.bound = self.clock.callLater(seconds, self._too_late, connection)
         factory = Factory.forProtocol(lambda: connection)
@@ -214,13 +215,9 @@ class Streams:
         place = (remote.transport, remote.host, remote.port)
         if self._places.get(place) is connection:
             del self._places[place]
-        told, connection.aliases = (remote, *connection.aliases), set()
-        if connection.is_told:
-            return
+        if not connection.is_told and not self._is_ending:
+            self._lost(remote)
         connection.is_told = True
-        if not self._is_ending:
-            for name in told:
-                self._lost(name)
 
     def _forget(self, connection: SipConnection) -> None:
         """``connection`` is closed, or never was open."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 from ctigw.net.sip_agent import Agent, Kept, Numbers
+from ctigw.sip.dialog import Dialog, key_of
 from ctigw.sip.errors import Malformed, Rejected
 from ctigw.sip.events import Done, Outcome
 from ctigw.sip.machines import Incoming
@@ -59,32 +61,34 @@ class Watch(Kept):
 
     def _begin(self) -> None:
         self._call_id, self._numbers = self._agent.token(), Numbers()
-        self._peer = ""  # whom the dialog is with: To of what we send in it
-        self._target = self.uri
-        self._routes: list[str] = []
-        self._heard = -1
+        self._asked: Request | None = None
+        self._dialog: Dialog | None = None
         self._agent.watches[self._call_id] = self._notified
 
     def _make(self) -> Request:
         agent = self._agent
-        made = agent.request("SUBSCRIBE", self._target, self._call_id, self._numbers.next())
-        made.set("To", self._peer or f"<{self.uri}>")
-        made.set("Route", *self._routes)
-        made.set("Contact", agent.contact)
+        if self._dialog is not None:
+            made = self._dialog.request("SUBSCRIBE")
+        else:
+            made = agent.request("SUBSCRIBE", self.uri, self._call_id, self._numbers.next())
+            made.set("Contact", agent.contact)
+            made.body = self._body
+            self._asked = made
         made.set("Expires", str(self.expires))
         made.extend(self._headers)
-        if not self._peer:
-            made.body = self._body
         return made
 
     def _taken(self, response: Response) -> None:
-        if not self._peer and response.to_tag:
-            self._joined(response.get("To"), response, [*reversed(response.values("Record-Route"))])
+        if self._dialog is not None:
+            self._dialog.answered(response, "SUBSCRIBE")
+        elif self._asked is not None:
+            with suppress(Rejected):  # who does not say where to go says it in the NOTIFY
+                self._dialog = Dialog.uac(self._asked, response)
         if self.is_over:
             self.expires = 0
 
     def _refused(self, outcome: Outcome) -> bool:
-        if outcome.status != FORGOTTEN or not self._peer:
+        if outcome.status != FORGOTTEN or self._dialog is None:
             return False
         self._agent.watches.pop(self._call_id, None)
         self._begin()
@@ -93,29 +97,15 @@ class Watch(Kept):
     def _failed(self) -> None:
         self._over()
 
-    def _joined(self, peer: str, message: Request | Response, routes: list[str]) -> None:
-        """The dialog is there: by the response, or by a NOTIFY that was faster."""
-        self._peer, self._routes = peer, routes
-        self._moved(message)
-
-    def _moved(self, message: Request | Response) -> None:
-        contacts = message.contacts
-        if contacts:
-            self._target = contacts[0].uri
-
     def _notified(self, incoming: Incoming) -> None:
         """Raises `Rejected`."""
         request = incoming.request
-        if request.to_tag != self._agent.tag or (self._peer and request.get("From") != self._peer):
+        if self._dialog is None and self._asked is not None and request.to_tag == self._agent.tag:
+            self._dialog = Dialog.notified(self._asked, request)
+        if self._dialog is None or key_of(request) != self._dialog.key:
             raise Rejected(481)
-        if request.cseq <= self._heard:
-            raise Rejected(500)
-        self._heard = request.cseq
-        if self._peer:
-            self._moved(request)
-        else:
-            self._joined(request.get("From"), request, request.values("Record-Route"))
         found = self._read(request)
+        self._dialog.check(request)
         incoming.respond(200)
         if found.state == "terminated":
             self._over()
@@ -123,7 +113,7 @@ class Watch(Kept):
             self.expires = found.expires
             self._start()
         self._on_notify(found)
-        if found.state == "terminated" and found.reason in AGAIN and self._wanted and self.expires:
+        if found.state == "terminated" and found.reason in AGAIN and self.expires:
             self._begin()
             self.is_over, self.expires = False, self._wanted
             self.refresh()

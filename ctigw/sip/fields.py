@@ -46,14 +46,19 @@ VIA = re.compile(
     re.IGNORECASE | re.ASCII,
 )
 _PORT_MAX = 65535
+_LONG = 64
 
 
-@lru_cache(4096)
 def header_name(name: str) -> str:
     """The standard's spelling of a header field's name, compact forms written out.
 
     Names that nobody knows get capitals as others have.  Raises `Malformed` for what is no token.
     """
+    return _spelt(name) if len(name) < _LONG else _spelt.__wrapped__(name)
+
+
+@lru_cache(4096)
+def _spelt(name: str) -> str:
     name = name.rstrip(" \t")
     if not TOKEN.match(name):
         raise Malformed(400, "Bad header field name")

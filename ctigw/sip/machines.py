@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from msgspec import Struct
 
+from ctigw.sip.errors import Rejected
 from ctigw.sip.events import Answered, Done, Outcome
 from ctigw.sip.hops import Remote
 from ctigw.sip.message import Headers, Request, Response
@@ -105,6 +106,8 @@ def _slowest(layer: Transactions, it: Client, _: object) -> None:
 
 
 def _start_c(layer: Transactions, it: Client, _: object) -> None:
+    if it.cancelled:  # it has its last half minute
+        return
     it.interval, it.deadline = inf, layer.timers.now() + layer.settings.timer_c
     layer.arm(it)
     if it.cancelling:
@@ -150,6 +153,14 @@ def within(request: Request, method: str, via: str, to: list[str]) -> Request:
 
 def _time_out(layer: Transactions, it: Client, _: object) -> None:
     layer.fail(it, 408)
+
+
+def _give_up(layer: Transactions, it: Client, _: object) -> None:
+    """§16.8: who rings for ever is told to stop, and not waited for much longer."""
+    if it.cancelled:
+        layer.fail(it, 408)
+    else:
+        layer.cancel(it)
 
 
 def _fall_back(layer: Transactions, it: Client, _: object) -> None:
@@ -225,7 +236,7 @@ CLIENT_INVITE: Table = {
     (S.PROCEEDING, I.PROVISIONAL): ((_tell, _start_c), S.PROCEEDING),
     (S.PROCEEDING, I.SUCCESS): ((_tell, _start_lm), S.ACCEPTED),
     (S.PROCEEDING, I.FAILURE): ((_ack, _tell, _start_d), S.COMPLETED),
-    (S.PROCEEDING, I.EXPIRED): ((_time_out,), S.TERMINATED),
+    (S.PROCEEDING, I.EXPIRED): ((_give_up,), S.PROCEEDING),
     (S.PROCEEDING, I.LOST): ((_fall_back,), S.CALLING),
     (S.COMPLETED, I.FAILURE): ((_resend,), S.COMPLETED),
     (S.COMPLETED, I.OVER): ((_end,), S.TERMINATED),
@@ -306,6 +317,10 @@ class Incoming:
             self._tag = tag
         self._answer(status, reply(self.request, status, reason, headers, body, tag))
 
+    def reject(self, rejected: Rejected) -> None:
+        """Answer with what was raised while the request was served."""
+        self.respond(rejected.status, rejected.headers, reason=rejected.reason)
+
     def relay(self, response: Response) -> None:
         """Answer with what another server answered to the request that we passed on (§16.7)."""
         headers = {**response.headers, "Via": self.request.headers["Via"]}
@@ -324,8 +339,8 @@ class Client:
     """
 
     __slots__ = (
-        "cancelling", "deadline", "done", "fallback", "interval", "key", "machine", "provisional", "request",
-        "sent", "state", "timer", "to", "via",
+        "cancelled", "cancelling", "deadline", "done", "fallback", "interval", "key", "machine",
+        "provisional", "request", "sent", "state", "timer", "to", "via",
     )  # fmt: skip
 
     def __init__(self, request: Request, to: Remote, via: str, done: Done | None, key: str) -> None:
@@ -334,7 +349,7 @@ class Client:
         self.via = via
         self.done = done
         self.sent = b""
-        self.provisional = self.cancelling = False
+        self.provisional = self.cancelling = self.cancelled = False
         self.fallback: tuple[Remote, str, bytes] | None = None
         self.timer: Timer | None = None
         self.interval = self.deadline = 0.0

@@ -38,6 +38,9 @@ _REQUEST_LINE = 3  # words
 _CSEQ = re.compile(r"(\d{1,10})[ \t]+(\S+)\Z", re.ASCII)
 _VERSION = re.compile(r"SIP/\d+\.\d+\Z", re.IGNORECASE | re.ASCII)
 _DECIMAL = re.compile(r"\d{1,10}\Z", re.ASCII)
+_METHODS = frozenset(
+    ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "REGISTER", "SUBSCRIBE", "NOTIFY", "PUBLISH", "MESSAGE")
+)
 # From and To as nearly all are written; whatever else is read in full.
 _ADDRESS = re.compile(
     r'\s*+(?:"[^"\\]*+"|[^"<;,:]*+)\s*+<[^\s<>":]++:[^\s<>"]++>(?:;[\w.-]++(?:=[^\s;,"<>]++)?)*+\Z', re.ASCII
@@ -251,9 +254,10 @@ def parse_head(data: bytes) -> Head:
 
 def _fill(headers: Headers, lines: list[str]) -> None:
     """The header fields of a message.  Raises `Malformed` at the first line that is none."""
+    usual = USUAL.get
     for line in lines[1:]:
         raw, colon, text = line.partition(":")
-        name = USUAL.get(raw) or header_name(raw)
+        name = usual(raw) or header_name(raw)
         if name not in headers and colon:
             headers[name] = [text.strip(" \t")]
         elif name in ONCE or not colon:
@@ -290,7 +294,12 @@ def _owed(error: Malformed, message: Message | None = None) -> Malformed:
 def _start(line: str) -> tuple[Message, Malformed | None]:
     """The message that a start line begins (§7.1, §7.2), and what is wrong with the line."""
     words = line.split(" ")
-    if len(words) == _REQUEST_LINE and words[2] == "SIP/2.0" and words[1] and TOKEN.match(words[0]):
+    if (
+        len(words) == _REQUEST_LINE
+        and words[2] == "SIP/2.0"
+        and words[1]
+        and (words[0] in _METHODS or TOKEN.match(words[0]))
+    ):
         return Request(words[0], words[1], {}), None
     if line[:4].upper() == "SIP/":
         version, _, rest = line.partition(" ")

@@ -6,14 +6,11 @@ import re
 from collections.abc import Iterable
 
 from ctigw.sip.errors import Malformed, reason_of
+from ctigw.sip.fields import VIA, split_list
 from ctigw.sip.hops import DEFAULT_PORT, Remote
-from ctigw.sip.message import Request, split_list
+from ctigw.sip.message import Request
 
 _TRYING = 100
-_SENT_BY = re.compile(
-    r"SIP\s*/\s*2\.0\s*/\s*[^\s;,]+\s+(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.-]+)\s*(?::\s*(\d{1,5}))?\s*(?=;|\Z)",
-    re.IGNORECASE | re.ASCII,
-)
 _BRANCH = re.compile(r";\s*branch\s*=\s*([^\s;,\"]+)", re.IGNORECASE)
 _RPORT = re.compile(r";\s*rport\s*(?:=[^;]*)?(?=;|\Z)", re.IGNORECASE)
 _RECEIVED = re.compile(r";\s*received\s*(?:=[^;]*)?(?=;|\Z)", re.IGNORECASE)
@@ -55,10 +52,10 @@ def back_of(request: Request, source: Remote) -> Remote:
     vias = request.headers["Via"]
     if "," in vias[0]:
         vias[:1] = split_list(vias[0])
-    match = _SENT_BY.match(vias[0])
+    match = VIA.match(vias[0])
     if not match:
         raise Malformed(400, "Bad Via")
-    host, digits = match.groups()
+    _, host, digits = match.groups()
     vias[0], named = _marked(vias[0], match.end(), host.strip("[]").lower(), source)
     port = int(digits or DEFAULT_PORT)
     if source.flow or not named or port == source.port or not 0 < port <= _PORT_MAX:

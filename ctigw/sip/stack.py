@@ -6,8 +6,9 @@ Those above answer by ``incoming.respond`` and ask by `request` and `forward`.
 
 A connection is known by its number, ``Remote.flow``.  What is for TCP or TLS without a number goes by a
 connection that whoever has the sockets opens, or has opened, to that host and port; what comes by it has the
-same host and port, and a number.  If it cannot be opened, `lost` is told with flow 0.  Empty bytes among what
-is to be sent mean: close this connection, when all before has been sent.
+same host and port, and a number.  Whether a connection could not be opened, or was and is closed, `lost` is
+told, once or twice: by its number, or as it was asked for; of a datagram that cannot be sent, too.  Empty
+bytes among what is to be sent mean: close this connection, when all before has been sent.
 """
 
 from __future__ import annotations
@@ -32,7 +33,10 @@ _MAX_NO_TCP = 10_000
 
 
 class Stack:
-    """``locals``: what each listener is called by others, by `Remote.local`; ``token`` gives random text."""
+    """``locals``: what each listener is called by others, by `Remote.local`.
+
+    ``token`` gives random text for tags and branches: who can guess it can answer in the place of others.
+    """
 
     def __init__(
         self,
@@ -94,15 +98,14 @@ class Stack:
         self._take(message, source)
 
     def lost(self, remote: Remote) -> None:
-        """A connection is gone or could not be made: what waits at it fails (503), or goes as a datagram."""
-        if remote.flow:
-            self._readers.pop(remote.flow, None)
-        elif remote.transport == "TCP" and len(self._no_tcp) < _MAX_NO_TCP:
-            place = (remote.host, remote.port)
-            if place not in self._no_tcp:
-                self._no_tcp.add(place)
-                self._no_tcp_lane.add(self._timers.now(), place)
-        self._layer.lost(remote)
+        """Nothing goes there (any more): what waits for an answer fails (503), or goes as a datagram."""
+        was_open = self._readers.pop(remote.flow, None) is not None
+        fell_back = self._layer.lost(remote)
+        place = (remote.host, remote.port)
+        # One that was open and is closed says nothing of whether the next one will be taken.
+        if fell_back and not was_open and place not in self._no_tcp and len(self._no_tcp) < _MAX_NO_TCP:
+            self._no_tcp.add(place)
+            self._no_tcp_lane.add(self._timers.now(), place)
 
     def _receive_stream(self, data: bytes, source: Remote) -> None:
         reader = self._readers.get(source.flow)
@@ -121,13 +124,10 @@ class Stack:
             self._layer.send(source, b"")
 
     def _take(self, message: Message, source: Remote) -> None:
-        try:
-            if isinstance(message, Response):
-                self._take_response(message, source)
-            else:
-                self._take_request(message, source)
-        except Malformed as error:
-            self._refuse(Malformed(error.status, error.why, error.message), source)
+        if isinstance(message, Response):
+            self._take_response(message, source)
+        else:
+            self._take_request(message, source)
 
     def _refuse(self, error: Malformed, source: Remote) -> None:
         """Answer what cannot be served, where that can be done; no transaction remembers it."""

@@ -47,7 +47,7 @@ class Transactions:
         self.lifetime = 64 * settings.t1
         self._kept = timers.lane(self.lifetime, self._forget_kept)
         self._left = timers.lane(settings.t4, self._forget_left)
-        # Clients by the connection that they wait at.
+        # Clients by where they wait.
         self._waiting: dict[Hashable, dict[str, Client]] = {}
         timers.often(settings.t1, 2 * settings.t1, settings.t2, settings.t4, self.lifetime, SILENCE)
 
@@ -119,6 +119,7 @@ class Transactions:
             self.fail(it, 503)
             return
         (it.to, it.via, it.sent), it.fallback = it.fallback, None
+        self._wait(it)
         self.fire(it, Input.REQUEST)
 
     def fail(self, it: Client, status: int) -> None:
@@ -134,40 +135,42 @@ class Transactions:
             return
         if it.timer is not None:
             it.timer.cancel()
+        self._part(it)
         self.clients[it.key] = GONE
         self._left.add(self.timers.now(), it.key)
 
     def cancel(self, it: Client) -> None:
         """Stop an INVITE, as soon as there is somebody to tell (§9.1)."""
         it.cancelling = True
-        if it.state is not State.PROCEEDING or it.request is None:
+        if it.state is not State.PROCEEDING or it.request is None or it.cancelled:
             return
+        it.cancelled = True
         whole = within(it.request, "CANCEL", it.via, it.request.headers["To"])
         client = Client(whole, it.to, it.via, None, it.key.removesuffix("INVITE") + "CANCEL")
-        if client.key not in self.clients:
-            self.start(client, whole.write())
-            # A server that does not know what 487 is (§9.1) must not keep it waiting.
-            it.deadline = self.timers.now() + self.lifetime
-            self.arm(it)
+        self.start(client, whole.write())
+        # A server that does not know what 487 is (§9.1) must not keep it waiting.
+        it.deadline = self.timers.now() + self.lifetime
+        self.arm(it)
 
-    def lost(self, remote: Remote) -> None:
-        """A connection is gone, or could not be made."""
+    def lost(self, remote: Remote) -> bool:
+        """What goes there is lost; whether anything went as a datagram instead."""
+        fell_back = False
         for place in (remote.flow, place_of(Remote(remote.transport, remote.host, remote.port))):
             for it in list(self._waiting.pop(place, {}).values()):
+                fell_back = fell_back or it.fallback is not None
                 self.fire(it, Input.LOST)
+        return fell_back
 
     def _wait(self, it: Client) -> None:
-        if it.to.transport != "UDP":
-            self._waiting.setdefault(place_of(it.to), {})[it.key] = it
+        self._waiting.setdefault(place_of(it.to), {})[it.key] = it
 
     def _part(self, it: Client) -> None:
-        if it.to.transport != "UDP":
-            place = place_of(it.to)
-            waiting = self._waiting.get(place)
-            if waiting is not None:
-                waiting.pop(it.key, None)
-                if not waiting:
-                    del self._waiting[place]
+        place = place_of(it.to)
+        waiting = self._waiting.get(place)
+        if waiting is not None:
+            waiting.pop(it.key, None)
+            if not waiting:
+                del self._waiting[place]
 
     def _forget_left(self, key: str) -> None:
         del self.clients[key]

@@ -13,8 +13,9 @@ from urllib.parse import quote_from_bytes, unquote_to_bytes
 from ctigw.sip.errors import Malformed
 from ctigw.values import value
 
-# As many addresses as a busy server sees again soon.
-_KEPT = 1 << 16
+# As many addresses as a busy server sees again soon; long ones are somebody's attempt to fill our memory.
+_KEPT = 1 << 15
+_LONG = 256
 # Schemes whose URIs are user@host.
 _WITH_HOST = frozenset(("sip", "sips", "pres", "im"))
 # §25.1: what needs no escape in a user part, beside letters and digits.
@@ -109,9 +110,13 @@ def write_params(params: Parameters) -> str:
     return text
 
 
-@lru_cache(_KEPT)
 def parse_uri(text: str) -> Uri:
     """Raises `Malformed`."""
+    return _parsed_uri(text) if len(text) < _LONG else _parsed_uri.__wrapped__(text)
+
+
+@lru_cache(_KEPT)
+def _parsed_uri(text: str) -> Uri:
     scheme, colon, rest = text.partition(":")
     if not colon or not rest or not _SCHEME.match(scheme) or _FOREIGN.search(rest):
         raise Malformed(400, "Bad URI")
@@ -157,12 +162,16 @@ def parse_params(text: str) -> Parameters:
     return tuple(params)
 
 
-@lru_cache(_KEPT)
 def parse_name_addr(text: str) -> NameAddr:
     """``"Alice" <sip:a@x>;tag=1``, and without quotes, display name or brackets.  Raises `Malformed`.
 
     Without brackets what follows a ";" belongs to the header field (§20.10).
     """
+    return _parsed_name_addr(text) if len(text) < _LONG else _parsed_name_addr.__wrapped__(text)
+
+
+@lru_cache(_KEPT)
+def _parsed_name_addr(text: str) -> NameAddr:
     display, at = "", 0
     quoted = _DISPLAY.match(text)
     if quoted:
@@ -202,7 +211,6 @@ def tag_of(text: str) -> str:
     return match[1] if match else ""
 
 
-@lru_cache(_KEPT)
 def aor(text: str) -> str:
     """The one form of all URIs that name the same person: "alice@example.com".
 
@@ -210,6 +218,11 @@ def aor(text: str) -> str:
     alone of a URI without user; the number of a tel URI, without what only makes it readable.  Raises
     `Malformed`.
     """
+    return _aor(text) if len(text) < _LONG else _aor.__wrapped__(text)
+
+
+@lru_cache(_KEPT)
+def _aor(text: str) -> str:
     uri = parse_uri(text)
     if not uri.host:
         return uri.user.translate(_SEPARATORS).lower()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_twisted
@@ -16,6 +17,7 @@ from ctigw.net.sip_client import SipClient, SipRefused, address_of, server_at
 from ctigw.net.sip_watch import Notification
 from ctigw.sip.hops import Remote
 from tests.certificates import Authority
+from tests.processes import PATIENCE
 from tests.sip_server import Server
 
 UDP, TCP = SipListener(port=0), SipListener("tcp", port=0)
@@ -58,8 +60,12 @@ async def place(tmp_path: Path) -> AsyncIterator[Place]:
 
 
 async def until(happened: Callable[[], object]) -> None:
+    """Let the reactor go round until it has, for some seconds at most."""
+    loop: Any = reactor
+    end = loop.seconds() + PATIENCE
     while not happened():
-        await deferLater(reactor, 0.001)
+        assert loop.seconds() < end
+        await deferLater(loop, 0.001)
 
 
 @pytest.mark.parametrize("transport", ["udp", "tcp", "tls"])

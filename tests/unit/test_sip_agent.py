@@ -328,7 +328,7 @@ def test_a_notify_may_be_faster_than_the_answer() -> None:
     [
         (lambda request: request.set("Call-ID", "other"), 481),
         (lambda request: request.set("To", "<sip:alice@example.com>;tag=other"), 481),
-        (lambda request: request.set("CSeq", "7 NOTIFY"), 500),
+        (lambda request: request.set("CSeq", "6 NOTIFY"), 500),
         (lambda request: request.set("Subscription-State"), 400),
     ],
 )
@@ -425,7 +425,7 @@ def test_a_subscription_that_the_server_ends_for_a_while_is_made_anew(reason: st
 def test_a_subscription_that_the_server_has_forgotten_is_made_anew() -> None:
     world = World()
     made, request = world.watch()
-    world.answers(request, Expires="100")
+    world.answers(request, Expires="100", Contact="<sip:192.0.2.1>")
     world.passes(80)
     world.answers(world.one("SUBSCRIBE"), 481)
     anew = world.one("SUBSCRIBE")

@@ -109,6 +109,15 @@ def test_a_connection_that_is_lost_fails_what_waits_at_it() -> None:
     assert node.stack.next_timeout() is None or len(node.timers) == 0
 
 
+def test_a_datagram_that_cannot_be_sent_fails_at_once() -> None:
+    node = Node()
+    node.stack.request(ours(), PEER, done)
+    node.stack.request(ours(), Remote("UDP", "unknown.example.com", 5060), done)
+    node.stack.lost(Remote("UDP", "unknown.example.com", 5060))
+    assert outcomes(node) == [503]
+    assert len(node.stack._layer.clients) == 1
+
+
 def test_a_connection_that_we_opened_is_lost_by_its_number_too() -> None:
     node = Node()
     node.stack.request(ours(), TCP, done)
@@ -159,6 +168,31 @@ def test_and_as_a_datagram_after_all_when_nobody_takes_the_connection() -> None:
     assert [to for to, _ in node.stack.outgoing()] == [PEER]
     node.passes(700)
     assert not node.stack._no_tcp
+    node.stack.outgoing()
+    node.stack.request(ours(body=b"x" * 1400), PEER, done)
+    assert [to for to, _ in node.stack.outgoing()] == [TCP]
+
+
+def test_a_connection_that_was_open_and_is_closed_is_tried_again_for_the_next_request() -> None:
+    node = Node()
+    node.stack.request(ours(body=b"x" * 1400), PEER, done)
+    node.stack.outgoing()
+    opened = Remote("TCP", TCP.host, TCP.port, 12, 1)
+    node.receive(b"\r\n", opened)
+    assert node.stack.connected(opened)
+    node.stack.lost(opened)
+    node.stack.lost(TCP)
+    assert not node.stack.connected(opened)
+    assert [to for to, _ in node.stack.outgoing()] == [PEER]
+    node.stack.request(ours(body=b"x" * 1400), PEER, done)
+    assert [to for to, _ in node.stack.outgoing()] == [TCP]
+
+
+def test_a_connection_that_others_ask_for_and_do_not_get_is_no_word_on_long_requests() -> None:
+    node = Node()
+    node.stack.request(ours(), TCP, done)
+    node.stack.lost(TCP)
+    assert outcomes(node) == [503]
     node.stack.outgoing()
     node.stack.request(ours(body=b"x" * 1400), PEER, done)
     assert [to for to, _ in node.stack.outgoing()] == [TCP]
@@ -231,9 +265,30 @@ def test_an_invite_is_repeated_until_somebody_tries() -> None:
     node.receive(answer_to(invite, 100))
     node.passes(60)
     assert node.stack.outgoing() == []
-    node.passes(140)
+
+
+def test_who_rings_for_ever_is_told_to_stop_and_not_waited_for() -> None:
+    node = Node()
+    node.stack.request(ours("INVITE"), PEER, done)
+    invite = sent(node)
+    node.receive(answer_to(invite, 180))
+    node.passes(180)
+    node.receive(answer_to(invite, 180))
+    node.passes(189)
+    assert node.stack.outgoing() == []
+    node.passes(1)
+    cancel = sent(node)
+    assert isinstance(cancel, Request)
+    assert cancel.method == "CANCEL"
+    node.receive(answer_to(cancel))
+    for _ in range(4):  # it rings on
+        node.passes(8)
+        node.receive(answer_to(invite, 180))
     assert outcomes(node) == [408]
+    assert node.stack.outgoing() == []
+    node.passes(40)
     assert not node.stack._layer.clients
+    assert not node.stack._layer._waiting
 
 
 def test_an_invite_that_nobody_answers_is_given_up_after_32_seconds() -> None:
@@ -330,4 +385,5 @@ def test_nothing_that_has_ended_needs_the_collector() -> None:
     finally:
         gc.enable()
     assert not nodes[0].stack._layer.clients
+    assert not nodes[0].stack._layer._waiting
     assert len(nodes[0].timers) == 0

@@ -6,6 +6,7 @@ import gc
 
 import pytest
 
+from ctigw.sip.errors import Rejected
 from ctigw.sip.events import Asked, Cancelled, Settings
 from ctigw.sip.hops import Remote
 from ctigw.sip.machines import Incoming
@@ -107,6 +108,14 @@ def test_the_to_tag_of_all_answers_is_the_same_and_none_of_trying() -> None:
     assert given.tag == "mine"
     _, inside = asked(wire("SUBSCRIBE", to="<sip:b@x>;tag=7"))
     assert inside.tag == "7"
+
+
+def test_what_is_raised_while_a_request_is_served_becomes_the_answer() -> None:
+    node, first = asked(wire("SUBSCRIBE"))
+    first.reject(Rejected(489, headers=[("Allow-Events", "presence")]))
+    ((_, response),) = node.sent()
+    assert isinstance(response, Response)
+    assert (response.status, response.reason, response.get("Allow-Events")) == (489, "Bad Event", "presence")
 
 
 def test_a_second_final_answer_goes_nowhere() -> None:

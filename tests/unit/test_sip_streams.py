@@ -33,7 +33,6 @@ class Place:
         self.streams = Streams(
             self.loop,
             limits,
-            None,
             received=lambda connection, data: self.heard.append((connection.remote, data)),
             certified=lambda remote, names: self.names.append((remote, names)),
             lost=self.lost.append,
@@ -95,7 +94,7 @@ def test_a_place_is_reached_by_the_connection_that_leads_there_whoever_opened_it
     pipe.turn()
     assert bytes(pipe.taken) == b"hello"
     pipe.closes()
-    assert place.lost == [flow(1), asked]
+    assert place.lost == [flow(1)]
 
 
 def test_who_sends_to_a_connection_that_is_gone_is_told_in_a_later_turn() -> None:

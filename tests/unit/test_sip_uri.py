@@ -155,3 +155,12 @@ def test_every_status_has_a_phrase() -> None:
     assert reason_of(699) == "Busy Everywhere"
     assert str(Rejected(423)) == "423 Interval Too Brief"
     assert Rejected(420, headers=[("Unsupported", "x")]).headers == [("Unsupported", "x")]
+
+
+def test_what_is_long_is_not_remembered() -> None:
+    long = "sip:" + "a" * 300 + "@x"
+    assert parse_uri(long).user == "a" * 300
+    assert parse_name_addr(f"<{long}>").uri == long
+    assert aor(long) == long[4:]
+    assert parse_uri(long) is not parse_uri(long)
+    assert parse_uri("sip:short@x") is parse_uri("sip:short@x")
