@@ -15,8 +15,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.internet.threads import deferToThread
 from twisted.python.failure import Failure
 
-from ctigw.directory import credentials
-from ctigw.directory.passwords import needs_rehash
+from ctigw.directory import credentials, journal
 from ctigw.patterns import matcher
 from ctigw.services.audit import OK, is_refusal
 from ctigw.services.session import Rights
@@ -37,7 +36,8 @@ log = structlog.get_logger(__name__)
 
 def _forget(session: Session, before: float) -> bool:
     """Remove a few old entries of each log; whether there may be more."""
-    return max(forget(session, before, BATCH) for forget in (call_log.forget, audit.forget)) == BATCH
+    logs = (call_log.forget, audit.forget, journal.forget)
+    return max(forget(session, before, BATCH) for forget in logs) == BATCH
 
 
 def _rights(principal: credentials.Principal) -> Rights:
@@ -129,7 +129,7 @@ class InDatabase(Keeping):
         principal: credentials.Principal | None = await in_thread(credentials.check, candidate, password)
         if principal is None:
             return None
-        if candidate.password_hash and needs_rehash(candidate.password_hash):
+        if credentials.outdated(candidate):
             await self._database.run(credentials.renew, principal, password)
         return _rights(principal)
 

@@ -139,7 +139,7 @@ class Bench:
         return self.ask("SUBSCRIBE", who, whom, PEER, **more)
 
     def notified(self, status: int = 200) -> list[Request]:
-        """The NOTIFYs that came, which are answered with ``status``; those that this causes are among them."""
+        """The NOTIFYs that came, those that answering them (with ``status``) causes among them."""
         found = []
         while requests := [m for _, m in self.mail if isinstance(m, Request) and m.method == "NOTIFY"]:
             self.mail = [(to, m) for to, m in self.mail if m not in requests]

@@ -15,8 +15,11 @@ from twisted.internet.defer import Deferred
 
 from ctigw.cli.running import UNUSABLE, fail, on_reactor
 from ctigw.config import Config, ConfigError, DriverSettings, Listener, Log, load
+from ctigw.config.presence import Presence
+from ctigw.config.sip import Sip, SipListener
 
 PORT = 4721
+SIP_PORT = 5060
 data_option = click.option(
     "--data",
     type=click.Path(path_type=Path, file_okay=False),
@@ -39,28 +42,58 @@ config_option = click.option(
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=PORT, show_default=True, help="0: any free one."
 )
-def demo(data: Path, port: int) -> None:
+@click.option(
+    "--sip-port",
+    type=click.IntRange(0, 65534),
+    default=SIP_PORT,
+    show_default=True,
+    help="UDP and TCP; TLS has the next one.  0: any free ones.",
+)
+def demo(data: Path, port: int, sip_port: int) -> None:
     """Run the gateway with a simulated PBX of twenty lines; nothing to configure."""
-    from ctigw.directory.demo import ensure_demo
+    from ctigw.directory.demo import DOMAIN, ensure_demo
 
     control = str(data / "sim.sock")  # where `ctigw sim` looks for it
     config = Config(
         listeners=(Listener(endpoint=f"tcp:{port}:interface=127.0.0.1"),),
         driver=DriverSettings(settings={"script": "demo", "control": control}),
+        sip=Sip(listeners=_demo_listeners(data, sip_port), domains=(DOMAIN,)),
+        # Colleagues see each other: nobody has to make a rule first.
+        presence=Presence(without_rule="all", recent_messages=True),
         log=Log(figures_seconds=0),  # calls come and go all day: nothing to read beside one's own work
     )
 
-    def welcome(addresses: tuple[Any, ...]) -> None:
-        click.echo(_welcome(addresses[0].port, data))
+    def welcome(running: Any) -> None:
+        click.echo(_welcome(running, data))
 
     def in_words(why: str) -> str:
         """Who runs the demo has no configuration whose keys could be named."""
         key, _, rest = why.partition(": ")
-        if key != "listeners[0].endpoint":
-            return why
-        return f"port {port} cannot be had; `--port 0` takes any free one ({rest})"
+        if key == "listeners[0].endpoint":
+            return f"port {port} cannot be had; `--port 0` takes any free one ({rest})"
+        ports = f"{sip_port} and {sip_port + 1}"
+        if key.startswith("sip.listeners"):
+            return f"ports {ports} cannot be had; `--sip-port 0` takes any free ones ({rest})"
+        return why
 
     _serve(config, data, welcome, in_words=in_words, prepare=ensure_demo)
+
+
+def _demo_listeners(data: Path, port: int) -> tuple[SipListener, ...]:
+    """Over UDP and TCP nobody is asked for a password; over TLS everybody is."""
+    from ctigw.net.own_certificate import own_certificate
+
+    certificate, key = own_certificate(data, "localhost", "127.0.0.1")
+    return (
+        SipListener(transport="udp", port=port, authentication="none"),
+        SipListener(transport="tcp", port=port, authentication="none"),
+        SipListener(
+            transport="tls",
+            port=port and port + 1,
+            tls_certificate=str(certificate),
+            tls_key=str(key),
+        ),
+    )
 
 
 @click.command()
@@ -100,7 +133,7 @@ def checked(file: Path | None) -> Any:
 def _serve(
     config: Config,
     data: Path,
-    ready: Callable[[tuple[Any, ...]], None] | None = None,
+    ready: Callable[[Any], None] | None = None,
     *,
     in_words: Callable[[str], str] = str,
     prepare: Any = None,
@@ -123,7 +156,7 @@ def _serve(
         reactor.addSystemEventTrigger("before", "shutdown", lambda: Deferred.fromCoroutine(running.stop()))
         garbage.Garbage(reactor, running.gateway.counters).start()
         if ready:
-            ready(running.addresses)
+            ready(running)
         await Deferred()  # until a signal
 
     on_reactor(serve)
@@ -142,23 +175,29 @@ def _without(module: str) -> Iterator[None]:
         del sys.modules[module]
 
 
-def _welcome(port: int, data: Path) -> str:
+def _welcome(running: Any, data: Path) -> str:
     from importlib.metadata import version
 
-    me = _my_name()
+    me, port = _my_name(), running.addresses[0].port
+    udp, tcp, tls = (local.port for local in running.sip.addresses)
     at = "" if port == PORT else f" --at 127.0.0.1:{port}"
+    at_sip = "" if udp == SIP_PORT else f" --at udp:127.0.0.1:{udp}"
+    sip_ports = f"{udp} (UDP and TCP)" if udp == tcp else f"{udp} (UDP), {tcp} (TCP)"
     return f"""\
 ctigw {version("ctigw")}
 
   clients      127.0.0.1:{port}   CSTA XML (ECMA-323, 3rd edition) over TCP
+  presence     127.0.0.1:{sip_ports}, {tls} (TLS)   SIP: alice, bob, carol, dave, erin at example.com
   the PBX      simulated: lines 2001 to 2020, and 9 + digits for the outside world
   settings     {data}
 
-Three things to try, in a second terminal:
+Things to try, in a second terminal:
 
   {me} monitor{at} 2001 2002    watch two lines; leave it running
   {me} call{at} 2001 2002       in a third: 2001 calls 2002, which rings
   {me} answer{at} 2002          and they talk
+  {me} presence watch{at_sip} alice@example.com
+                                in a fourth: what her colleagues see of alice, who has 2001
 
 Ctrl-C ends the demo.
 """

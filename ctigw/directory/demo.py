@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from ctigw.directory import contacts, groups, lines, users
 from ctigw.directory.contact_list import Group, contact_list
+from ctigw.directory.passwords import verify_password
 from ctigw.store.tables import Line, User
 
 PEOPLE = {"alice": "2001", "bob": "2002", "carol": "2003", "dave": "2004", "erin": "2005"}
@@ -22,8 +23,11 @@ def ensure_demo(session: Session) -> None:
     """
     for person, number in PEOPLE.items():
         name = f"{person}@{DOMAIN}"
-        if session.get(User, name) is None:
+        user = session.get(User, name)
+        if user is None:
             users.add(session, name, PASSWORD, person.capitalize())
+        elif user.sip_ha1_md5 is None and verify_password(user.password_hash, PASSWORD):
+            users.set_password(session, name, PASSWORD)  # from before there were passwords for SIP
         if session.get(Line, number) is None:
             lines.add(session, number, name)
     for person in PEOPLE:

@@ -121,11 +121,14 @@ def test_an_idle_phone_contributes_its_open_tuple_and_no_activity() -> None:
         (Phone.RINGING, RINGING),
         (Phone.ON_THE_PHONE, ON_THE_PHONE),
         (Phone.ON_HOLD, ON_THE_PHONE),
-        (Phone.UNKNOWN, "<r:unknown/>"),
     ],
 )
 def test_what_the_person_does_is_an_activity(does: Phone, activities: str) -> None:
     assert f"<r:activities>{activities}</r:activities>" in document(does)
+
+
+def test_a_phone_of_which_nothing_is_known_says_nothing_of_the_person() -> None:
+    assert "activities" not in document(Phone.UNKNOWN)
 
 
 @pytest.mark.parametrize("does", [Phone.IDLE, Phone.RINGING, Phone.ON_THE_PHONE, Phone.OUT_OF_SERVICE])
