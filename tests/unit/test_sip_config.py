@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
+import re
+from pathlib import Path
+
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
 from ctigw.config import Config, ConfigError, parse
-from ctigw.config.presence import PRIORITIES, Foreign, ForeignUser, Presence
-from ctigw.config.sip import SipListener
+from ctigw.config.presence import PRIORITIES, Foreign, ForeignUser, Presence, PresenceList
+from ctigw.config.sip import Route, SipListener
 from ctigw.config.values import Expires, is_hop, wildcard
 
 TLS = "transport = 'tls'\ntls_certificate = 'c.pem'\ntls_key = 'k.pem'"
@@ -217,3 +221,20 @@ def test_a_star_stands_for_anything_and_nothing_else_does(before: str, between: 
 
 def test_every_default_can_be_written_and_read_again() -> None:
     assert msgspec.convert(msgspec.to_builtins(Config()), Config) == Config()
+
+
+@pytest.mark.parametrize(
+    ("block", "kind"),
+    [
+        ("sip.listeners", SipListener),
+        ("sip.routes", Route),
+        ("presence.lists", PresenceList),
+        ("presence.foreign", Foreign),
+    ],
+)
+def test_the_blocks_that_are_only_shown_name_every_setting(block: str, kind: type[msgspec.Struct]) -> None:
+    lines = (Path(__file__).parents[2] / "etc" / "ctigw.toml").read_text(encoding="utf-8").splitlines()
+    start = lines.index(f"#   [[{block}]]") + 1
+    shown = itertools.takewhile(lambda line: line.startswith("#   "), lines[start:])
+    named = [found[1] for line in shown if (found := re.match(r"#   (\w+) = ", line))]
+    assert named == list(kind.__struct_fields__)
