@@ -48,7 +48,7 @@ def presence() -> None:
 @at_server
 @json_option
 def watch(who: tuple[str, ...], server: Server, as_json: bool) -> None:
-    """Show how WHO are, and every change, until Ctrl-C."""
+    """Show how WHO are, and every change, until Ctrl-C; without --as, as the first of them would see it."""
     uris = [server.uri(name) for name in who]
     wide = max(len(short(uri)) for uri in uris)
 
@@ -61,7 +61,7 @@ def watch(who: tuple[str, ...], server: Server, as_json: bool) -> None:
                 refused(f"watch {short(uri)}", error)
         await Deferred()  # until a signal
 
-    with_user(server, None, work)
+    with_user(server, who[0], work)
 
 
 def _shown(client: SipClient, wide: int, *, as_json: bool) -> Callable[[Notification], None]:
