@@ -27,7 +27,8 @@ class SipRunning:
 
     def figures(self) -> dict[str, int]:
         """How many there are of everything now, and what was counted since the start."""
-        return {"SIP connections": self.endpoint.connections, **self.side.figures()}
+        endpoint = self.endpoint
+        return {"SIP connections": endpoint.connections, **endpoint.counters, **self.side.figures()}
 
 
 def start_sip(

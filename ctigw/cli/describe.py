@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from ctigw.cli import describe_sip
 from ctigw.cli.client import form_option
 from ctigw.cli.running import UNUSABLE, fail
 from ctigw.cli.serve import checked, config_option
@@ -84,6 +85,7 @@ TOPICS: Mapping[str, Callable[[Any], Any]] = {
     "messages": messages,
     "states": states,
     "errors": errors,
+    **describe_sip.TOPICS,
 }
 
 
@@ -92,9 +94,10 @@ TOPICS: Mapping[str, Callable[[Any], Any]] = {
 @config_option
 @form_option
 def describe(topic: str | None, file: Path | None, form: str | None) -> None:
-    """Describe what the gateway speaks: TOPIC is services, events, messages, states, errors, or a message.
+    """Describe what the gateway speaks: TOPIC is services, events, messages, states, errors, sip-methods,
+    sip-packages, sip-transactions, or a message.
 
-    Without TOPIC it describes everything but the contents of the messages.  States come as a mermaid diagram.
+    Without TOPIC it describes everything but the contents of the messages.  States come as mermaid diagrams.
     """
     if topic in csta.messages:
         found = message(topic)

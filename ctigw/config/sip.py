@@ -98,7 +98,7 @@ class Sip(Struct, frozen=True, forbid_unknown_fields=True):
 
     # None: SIP is off.
     listeners: tuple[SipListener, ...] = ()
-    # Whose users are served here; the first is also the realm of passwords.
+    # Whose users are served here; each is the realm of its users' passwords.
     domains: tuple[str, ...] = ("localhost",)
     # Other names of those domains, which mean the same users: "sip.example.com" = "example.com".
     aliases: dict[str, str] = field(default_factory=dict)

@@ -22,7 +22,7 @@ from ctigw.sip.hops import Local
 from ctigw.sip.machines import Incoming
 from ctigw.sip.message import Request
 from ctigw.sip.uri import Uri, aor, parse_name_addr, parse_uri
-from ctigw.values import named
+from ctigw.values import named, value
 
 SCHEMES = frozenset({"sip", "sips", "pres", "im"})
 # What a client may require of us.
@@ -44,25 +44,28 @@ class Parts:
     backend: Backend
 
 
+@value
+class Method:
+    """``serve`` sees who asks and whether they may; then it is for ``service``."""
+
+    serve: Callable[[Incoming], None]
+    service: type
+
+
 class Server:
     """``locals_``: the addresses that are ours, beside the domains."""
 
     def __init__(self, parts: Parts, locals_: Sequence[Local]) -> None:
         self._parts = parts
         self._places = {(local.host, local.port) for local in locals_}
-        self._methods: Mapping[str, Callable[[Incoming], None]] = {
-            "OPTIONS": self._options,
-            "REGISTER": self._register,
-            "PUBLISH": self._publish,
-            "SUBSCRIBE": self._subscribe,
-            "NOTIFY": self._notify,
-            "MESSAGE": self._message,
+        self.methods: Mapping[str, Method] = {
+            "OPTIONS": Method(self._options, Server),
+            "REGISTER": Method(self._register, Registrar),
+            "PUBLISH": Method(self._publish, Publishing),
+            "SUBSCRIBE": Method(self._subscribe, Subscriptions),
+            "NOTIFY": Method(self._notify, Backend),
+            "MESSAGE": Method(self._message, Messaging),
         }
-
-    @property
-    def methods(self) -> tuple[str, ...]:
-        """What is served, as Allow says it."""
-        return tuple(self._methods)
 
     def serve(self, incoming: Incoming) -> None:
         """Answer a request, or see to it that somebody does.  Raises `Rejected`."""
@@ -85,10 +88,10 @@ class Server:
         unknown = option_tags(request, "Require") - EXTENSIONS
         if unknown:
             raise Rejected(420, headers=(("Unsupported", ", ".join(sorted(unknown))),))
-        serve = self._methods.get(request.method)
-        if serve is None:
-            raise Rejected(405, headers=(("Allow", ", ".join(self._methods)),))
-        serve(incoming)
+        method = self.methods.get(request.method)
+        if method is None:
+            raise Rejected(405, headers=(("Allow", ", ".join(self.methods)),))
+        method.serve(incoming)
 
     def _own_routes(self, request: Request) -> None:
         """Take away what only says that a request is to come by us (§16.4)."""
@@ -121,7 +124,7 @@ class Server:
         incoming.respond(
             200,
             [
-                ("Allow", ", ".join(self._methods)),
+                ("Allow", ", ".join(self.methods)),
                 ("Accept", ", ".join((*TYPES, "text/plain"))),
                 ("Allow-Events", ", ".join(self._parts.packages)),
                 ("Supported", ", ".join(sorted(EXTENSIONS))),

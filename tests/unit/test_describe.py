@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from twisted.internet.task import Clock
 
 from ctigw.app import gateway
-from ctigw.cli import main
+from ctigw.cli import describe_sip, main
 from ctigw.cli.describe import answers, errors, events, message, messages, services, states
 from ctigw.config import Config
 from ctigw.csta.types import csta
@@ -19,6 +19,10 @@ from ctigw.switch.driver import Driver, Line
 from simulators.pbx import Pbx
 
 HERE = Path(__file__).parents[2]
+ALL_TOPICS = [
+    *("services", "events", "messages", "states", "errors"),
+    *("sip-methods", "sip-packages", "sip-transactions"),
+]
 
 
 class Small(Driver):
@@ -51,6 +55,29 @@ def test_services_are_those_of_the_pbx() -> None:
     assert all((HERE / row["served"]).is_file() for row in all_of_them)
     few = {row["request"] for row in services(gateway(Config(), Small(), Clock()))}
     assert few & {"AnswerCall", "MakeCall", "MonitorStart"} == {"AnswerCall", "MonitorStart"}
+
+
+def test_sip_methods_and_packages_are_those_that_are_served() -> None:
+    made = gateway(Config(), Pbx(Clock()), Clock())
+    served = {row["method"]: row["served"] for row in describe_sip.methods(made)}
+    assert served["PUBLISH"] == "ctigw/simple/publishing.py"
+    assert set(served) == {"MESSAGE", "NOTIFY", "OPTIONS", "PUBLISH", "REGISTER", "SUBSCRIBE"}
+    packages = {row["package"]: row for row in describe_sip.packages(made)}
+    assert set(packages) == {"dialog", "presence", "presence.winfo"}
+    assert packages["presence"]["types"] == ["application/pidf+xml", "application/cpim-pidf+xml"]
+    assert all((HERE / file).is_file() for file in served.values())
+    assert all((HERE / row["served"]).is_file() for row in packages.values())
+
+
+def test_every_transition_of_a_transaction_is_in_its_diagram() -> None:
+    told = described("sip-transactions")
+    for name, table in describe_sip.MACHINES.items():
+        diagram = told.partition(f"%% {name}\n")[2].partition("%%")[0]
+        for (start, what), (_actions, end) in table.items():
+            (line,) = [
+                row for row in diagram.splitlines() if row.startswith(f"    {start.value} --> {end.value}:")
+            ]
+            assert what.value in line
 
 
 def test_events_are_those_of_the_pbx() -> None:
@@ -134,14 +161,14 @@ def test_every_error_has_a_meaning() -> None:
 
 def test_json() -> None:
     everything = json.loads(described("--json"))
-    assert list(everything) == ["services", "events", "messages", "states", "errors"]
+    assert list(everything) == ALL_TOPICS
     assert json.loads(described("errors", "--json")) == everything["errors"] == errors()
     assert json.loads(described("MakeCall", "--json")) == message("MakeCall")
 
 
 def test_everything_at_once_for_people() -> None:
     text = described()
-    for title in ("services", "events", "messages", "states", "errors"):
+    for title in ALL_TOPICS:
         assert described(title).strip() in text
         assert f"\n{title}\n\n" in f"\n{text}"
 
@@ -154,10 +181,7 @@ def test_readme_shows_what_is_printed() -> None:
 def test_what_cannot_be_described() -> None:
     result = CliRunner().invoke(main, ["describe", "Foo"])
     assert (result.exit_code, result.stdout) == (2, "")
-    assert (
-        result.stderr
-        == "ctigw: describe Foo: neither a message nor services, events, messages, states, errors\n"
-    )
+    assert result.stderr == f"ctigw: describe Foo: neither a message nor {', '.join(ALL_TOPICS)}\n"
 
 
 def test_a_configuration_that_cannot_be_used(tmp_path: Path) -> None:
