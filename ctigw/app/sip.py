@@ -34,7 +34,7 @@ from ctigw.simple.accounts import Accounts
 from ctigw.simple.backend import Backend, Foreign
 from ctigw.simple.dialog_package import DialogPackage
 from ctigw.simple.headers import Expiries
-from ctigw.simple.identity import Door, Identities
+from ctigw.simple.identity import Door, Guesses, Identities
 from ctigw.simple.list_watch import Lists
 from ctigw.simple.messaging import History, Mailbox, Messaging, no_history
 from ctigw.simple.node import Node
@@ -249,7 +249,7 @@ def sip_side(
     )
     secret = secrets.token_bytes(32)
     digests = {domain: Digest(domain, secret, clock.seconds, sip.nonce_seconds) for domain in sip.domains}
-    identities = Identities(_doors(sip), digests, accounts)
+    identities = Identities(_doors(sip), digests, accounts, Guesses(clock))
     server = Server(
         Parts(
             accounts=accounts,

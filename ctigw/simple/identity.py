@@ -12,8 +12,9 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache, partial
 from typing import Literal
 
+from ctigw.patience import Now, Patience
 from ctigw.simple.accounts import Accounts
-from ctigw.sip.digest import AUTHENTICATES, AUTHORIZATIONS, Digest, Outcome
+from ctigw.sip.digest import AUTHENTICATES, AUTHORIZATIONS, Digest, Outcome, parameters
 from ctigw.sip.errors import Malformed, Rejected
 from ctigw.sip.hops import Remote
 from ctigw.sip.machines import Incoming
@@ -24,6 +25,8 @@ from ctigw.values import named
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 # Where a trusted peer says who it asks for, in this order.
 ASSERTED = ("P-Asserted-Identity", "Remote-Party-ID", "From")
+# What says whether a password is known; all else says something of the nonce, or nothing.
+TELLING = frozenset({Outcome.ACCEPTED, Outcome.STALE, Outcome.WRONG})
 
 
 @named
@@ -32,6 +35,37 @@ class Door:
 
     authentication: Literal["digest", "certificate", "none"] = "digest"
     trusted: Sequence[Network] = ()
+
+
+class Guesses:
+    """Bounds how often a password is guessed, from one host and for one name.
+
+    A host that has known a name's password waits for nobody else's failures: a stranger who guesses must not
+    keep a phone from refreshing what it has here.
+    """
+
+    KNOWN = 10_000
+
+    def __init__(self, clock: Now) -> None:
+        self._patience = Patience(clock)
+        self._known: dict[tuple[str, str], None] = {}
+
+    def tries(self, host: str, name: str) -> Callable[[bool], None]:
+        """To be told whether the password was right.  Raises `Rejected`: 503 when this one has to wait."""
+        keys = (f"host {host}", f"name {name}")
+        pair = (host, name)
+        if pair not in self._known and self._patience.waits(*keys):
+            raise Rejected(503, "Too many failures", headers=(("Retry-After", str(int(Patience.LONGEST))),))
+
+        def learn(right: bool) -> None:
+            self._patience.learn(right, *keys)
+            self._known.pop(pair, None)
+            if right:
+                self._known[pair] = None
+                if len(self._known) > self.KNOWN:
+                    del self._known[next(iter(self._known))]
+
+        return learn
 
 
 class Identities:
@@ -45,10 +79,12 @@ class Identities:
         doors: Sequence[Door],
         digests: Mapping[str, Digest],
         accounts: Accounts,
+        guesses: Guesses,
         *,
         certified: Callable[[Remote], frozenset[str]] = lambda _source: frozenset(),
     ) -> None:
         self._doors, self._digests, self._accounts = tuple(doors), digests, accounts
+        self._guesses = guesses
         self.certified = certified
         self._how: Mapping[str, Callable[[Incoming, bool], str]] = {
             "digest": self._by_password,
@@ -79,7 +115,11 @@ class Identities:
         digest = self._digests[domain]
         lines = request.lines(AUTHORIZATIONS[status])
         lookup = partial(self._accounts.ha1, domain)
+        name = next((f"{user}@{domain}" for user in map(_user_in, lines) if user), "")
+        learn = self._guesses.tries(incoming.source.host, name) if name else None
         verdict = digest.check(lines, request.method, request.uri, lookup)
+        if learn is not None and verdict.outcome in TELLING:
+            learn(verdict.outcome is not Outcome.WRONG)
         if verdict.outcome is not Outcome.ACCEPTED:
             challenges = digest.challenges(stale=verdict.stale)
             raise Rejected(status, headers=[(AUTHENTICATES[status], text) for text in challenges])
@@ -98,6 +138,11 @@ class Identities:
         if claimed not in self.certified(incoming.source):
             raise Rejected(403, "Not The Certificate's Name")
         return claimed
+
+
+def _user_in(line: str) -> str:
+    """The user in a line of credentials; "" when there is none."""
+    return (parameters(line) or {}).get("username", "").lower()
 
 
 def asserted(request: Request) -> str:
