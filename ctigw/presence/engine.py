@@ -12,6 +12,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal
 
+import structlog
+
 from ctigw.expiring import After, Expiring
 from ctigw.presence import views
 from ctigw.presence.composition import Component, Composed, Won, compose
@@ -31,6 +33,7 @@ STATES: Mapping[Visibility, State] = {
     Visibility.CONFIRM: "pending",
     Visibility.BLOCK: "terminated",
 }
+log = structlog.get_logger(__name__)
 # What people see of themselves.
 OWN = Rule("")
 
@@ -253,11 +256,17 @@ class Presence:
             here = self._presentities.get(self._dirty.pop())
             if here is None:
                 continue
-            for watching in tuple(here.watchings.values()):
-                seen = self._seen(here, watching)
-                if seen is not watching.told and seen != watching.told:
-                    watching.tell()
+            try:
+                self._tell_watchers(here)
+            except Exception:  # a bug, which must not keep what has changed elsewhere from its watchers
+                log.exception("not told", presentity=here.name)
             self._forget_if_empty(here)
+
+    def _tell_watchers(self, here: _Presentity) -> None:
+        for watching in tuple(here.watchings.values()):
+            seen = self._seen(here, watching)
+            if seen is not watching.told and seen != watching.told:
+                watching.tell()
 
     def visibility(self, presentity: str, watcher: str) -> Visibility:
         """How much ``watcher`` may see of ``presentity``."""

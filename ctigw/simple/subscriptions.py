@@ -176,7 +176,7 @@ class Subscriptions:
                 elif (wait := self._too_soon(subscription)) > 0:
                     self._later(subscription, wait)
                 else:
-                    self._notify(subscription)
+                    self._try_to_notify(subscription)
 
     def _too_soon(self, subscription: Subscription) -> float:
         """Seconds until the next NOTIFY may be sent; one that was asked for, or is the last, may always."""
@@ -193,6 +193,13 @@ class Subscriptions:
         if subscription.pending and not subscription.in_flight:
             subscription.pending = False
             self._changed(subscription)
+
+    def _try_to_notify(self, subscription: Subscription) -> None:
+        try:
+            self._notify(subscription)
+        except Exception:  # a bug, which must not cost others their NOTIFYs
+            log.exception("not notified", watcher=subscription.watcher)
+            self._over(subscription, "noresource")
 
     def _notify(self, subscription: Subscription) -> None:
         watch = subscription.watch
