@@ -1,10 +1,11 @@
 """What holds in every test: nothing is logged as an error, nothing is left on the reactor, every CSTA message
-that an association sends is valid, by our schemas and by the reference ones where those are at hand."""
+that an association sends is valid, by our schemas and by the reference ones where those are at hand, and so
+is every body that a SIP server tells something in, by the IETF's where those are at hand."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,13 @@ from twisted.logger import globalLogPublisher
 from ctigw.csta.association import Association
 from ctigw.csta.frame import FrameReader, event_frames
 from ctigw.csta.validation import validator
+from ctigw.sip.events import Done
+from ctigw.sip.hops import Remote
+from ctigw.sip.machines import Client, Incoming
+from ctigw.sip.message import Request
+from ctigw.sip.stack import Stack
 from ctigw.store.database import Database, url_in
-from tests import postgresql
+from tests import bodies, postgresql
 from tests.clients import Remembering
 
 REFERENCE = Path(__file__).parents[2] / "shared" / "reference" / "csta" / "oracle"
@@ -48,6 +54,36 @@ def only_valid_messages(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(Association, "_send", judged_send)
     monkeypatch.setattr(Association, "event", judged_event)
     monkeypatch.setattr(Remembering, "judge", lambda _self, body: judged(body))
+    yield
+    assert wrong == []
+
+
+@pytest.fixture(autouse=True)
+def only_valid_bodies(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """As `only_valid_messages`, of what SIP servers tell: not of what their users have said."""
+    wrong: list[tuple[str, bytes]] = []
+    request, respond = Stack.request, Incoming.respond
+
+    def judged_request(self: Stack, asked: Request, target: Remote, done: Done | None) -> Client:
+        if asked.method == "NOTIFY" and asked.body:
+            wrong.extend((why, asked.body) for why in bodies.faults(asked.get("Content-Type"), asked.body))
+        return request(self, asked, target, done)
+
+    def judged_respond(
+        self: Incoming,
+        status: int,
+        headers: Iterable[tuple[str, str]] = (),
+        body: bytes = b"",
+        reason: str = "",
+        tag: str | None = None,
+    ) -> None:
+        headers = tuple(headers)
+        if body:
+            wrong.extend((why, body) for why in bodies.faults(dict(headers).get("Content-Type", ""), body))
+        respond(self, status, headers, body, reason, tag)
+
+    monkeypatch.setattr(Stack, "request", judged_request)
+    monkeypatch.setattr(Incoming, "respond", judged_respond)
     yield
     assert wrong == []
 

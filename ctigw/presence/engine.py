@@ -128,7 +128,8 @@ class Presence:
         self.publications.renewed = lambda publication: self._expiring.set(publication, publication.expires)
         self.publications.removed = self._expiring.drop
         self._presentities: dict[str, _Presentity] = {}
-        self._dirty: set[str] = set()
+        # In order: what is told must not depend on chance.
+        self._dirty: dict[str, None] = {}
         self._watched: Counter[str] = Counter()
         self.first: Callable[[Watching], None] = lambda _watching: None
         self.last: Callable[[str], None] = lambda _presentity: None
@@ -152,7 +153,7 @@ class Presence:
         here = self._presentities.get(presentity)
         if here is not None:  # otherwise nobody has looked at it
             here.forget()
-            self._dirty.add(presentity)
+            self._dirty[presentity] = None
 
     def _of(self, presentity: str) -> _Presentity:
         here = self._presentities.get(presentity)
@@ -222,11 +223,14 @@ class Presence:
         here = self._presentities.get(watching.presentity)
         if here is None or here.watchings.pop(watching.id, None) is None:
             return
-        watching.state, watching.event = "terminated", event
+        known = watching.state == "terminated"  # it was rejected, and that has been told
+        if not known:
+            watching.state, watching.event = "terminated", event
         self._watched[watching.watcher] -= 1
         if not self._watched[watching.watcher]:
             del self._watched[watching.watcher]
-        self._observed(here, watching)
+        if not known:
+            self._observed(here, watching)
         if not here.watchings:
             self.last(watching.presentity)
         self._forget_if_empty(here)
@@ -253,20 +257,21 @@ class Presence:
     def settle(self) -> None:
         """Compose what has changed, and tell whoever sees something else now."""
         while self._dirty:
-            here = self._presentities.get(self._dirty.pop())
-            if here is None:
-                continue
-            try:
-                self._tell_watchers(here)
-            except Exception:  # a bug, which must not keep what has changed elsewhere from its watchers
-                log.exception("not told", presentity=here.name)
-            self._forget_if_empty(here)
+            dirty, self._dirty = self._dirty, {}
+            for presentity in dirty:
+                here = self._presentities.get(presentity)
+                if here is not None:
+                    self._settle(here)
 
-    def _tell_watchers(self, here: _Presentity) -> None:
-        for watching in tuple(here.watchings.values()):
-            seen = self._seen(here, watching)
-            if seen is not watching.told and seen != watching.told:
-                watching.tell()
+    def _settle(self, here: _Presentity) -> None:
+        try:
+            for watching in tuple(here.watchings.values()):
+                seen = self._seen(here, watching)
+                if seen is not watching.told and seen != watching.told:
+                    watching.tell()
+        except Exception:  # a bug, which must not keep what has changed elsewhere from its watchers
+            log.exception("not told", presentity=here.name)
+        self._forget_if_empty(here)
 
     def visibility(self, presentity: str, watcher: str) -> Visibility:
         """How much ``watcher`` may see of ``presentity``."""

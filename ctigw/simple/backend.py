@@ -103,8 +103,8 @@ class Backend:
         self._stack, self._presence, self._foreign = stack, presence, tuple(foreign)
         self._after, self._token, self._counters, self._longest = after, token, counters, longest
         self._of: dict[str, list[_Subscription]] = {}
-        # By Call-ID and our tag: a NOTIFY may come before the answer does.
-        self._by_call: dict[tuple[str, str], _Subscription] = {}
+        # A NOTIFY may come before the answer does, and CallManager's have no To tag.
+        self._by_call: dict[str, _Subscription] = {}
         if self._foreign:
             presence.first, presence.last = self._wants, self._leaves
 
@@ -150,7 +150,7 @@ class Backend:
             "Contact": [contact(self._stack, subscription.hop)],
         }
         subscription.asked = Request("SUBSCRIBE", subscription.uri, headers)
-        self._by_call[_call(subscription)] = subscription
+        self._by_call[subscription.asked.call_id] = subscription
         self._send(subscription, subscription.asked, subscription.hop, subscription.foreign.expires)
 
     def _refresh(self, subscription: _Subscription, seconds: int) -> None:
@@ -209,7 +209,7 @@ class Backend:
 
     def _let_go(self, subscription: _Subscription) -> None:
         """What comes in its dialog now is nobody's."""
-        self._by_call.pop(_call(subscription), None)
+        self._by_call.pop(subscription.asked.call_id, None)
         if subscription.timer is not None:
             subscription.timer.cancel()
             subscription.timer = None
@@ -219,8 +219,8 @@ class Backend:
     def notified(self, incoming: Incoming) -> None:
         """Serve a NOTIFY.  Raises `Rejected`: 400, 413, 415, 481, 489."""
         request = incoming.request
-        subscription = self._by_call.get((request.call_id, request.to_tag))
-        if subscription is None:
+        subscription = self._by_call.get(request.call_id)
+        if subscription is None or request.to_tag not in ("", subscription.asked.from_tag):
             raise Rejected(481)
         if package_name(request) != "presence":
             raise Rejected(489, headers=(("Allow-Events", "presence"),))
@@ -262,7 +262,3 @@ class Backend:
         at_once = reason in ("deactivated", "timeout")
         pause = float(wait[:6]) if wait.isdigit() else 0.0 if at_once else subscription.pause
         self._later(subscription, pause, partial(self._begin, subscription))
-
-
-def _call(subscription: _Subscription) -> tuple[str, str]:
-    return subscription.asked.call_id, subscription.asked.from_tag

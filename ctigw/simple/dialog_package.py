@@ -99,7 +99,7 @@ class DialogWatch:
     Always full state, with a version of its own: lamps do not cope with less (RFC 4235 §3.6).
     """
 
-    reason = ""
+    reason = requires = ""
 
     def __init__(
         self, lamps: Lamps, resource: str, lines: tuple[str, ...], seen: Visibility, changed: Changed

@@ -91,6 +91,7 @@ class ListWatch:
 
     state: Literal["active"] = "active"
     reason = ""
+    requires = "eventlist"
 
     def __init__(
         self,
@@ -106,7 +107,8 @@ class ListWatch:
         self._rlmi = Rlmi(f"sip:{wanted.resource}", token(), wanted.resource.rpartition("@")[2])
         # An instance instead: there is no such person, or the watcher watches too many.
         self._members: dict[str, Watching | Instance] = {}
-        self._touched: set[str] = set()
+        # In the order in which they were touched.
+        self._touched: dict[str, None] = {}
         self._others = self._waiting = self._closed = False
         self.later: Callable[[Callable[[], None]], object] = lambda call: call()
         self.gone: Callable[[ListWatch], None] = lambda _watch: None
@@ -135,7 +137,7 @@ class ListWatch:
             return TOO_MANY
 
     def _touch(self, member: str) -> None:
-        self._touched.add(member)
+        self._touched[member] = None
         self._soon()
 
     def _soon(self) -> None:
@@ -153,10 +155,10 @@ class ListWatch:
         """Everybody, or those whose state has changed."""
         full = full or self._others
         told = self._members if full else {m: self._members[m] for m in self._touched if m in self._members}
-        self._touched, self._others = set(), False
+        self._touched, self._others = {}, False
         instances = {f"sip:{member}": self._instance(watching) for member, watching in told.items()}
         notice = self._rlmi.notify(instances, full=full)
-        return None if notice is None else Body(*notice, (("Require", "eventlist"),))
+        return None if notice is None else Body(*notice)
 
     def _instance(self, watching: Watching | Instance) -> Instance:
         if isinstance(watching, Instance):

@@ -32,11 +32,10 @@ class Wanted:
 
 @value
 class Body:
-    """What a NOTIFY carries; ``headers``: what it needs beside Content-Type."""
+    """What a NOTIFY carries."""
 
     content_type: str
     data: bytes
-    headers: tuple[tuple[str, str], ...] = ()
 
 
 class Watch(Protocol):
@@ -49,6 +48,10 @@ class Watch(Protocol):
     @property
     def reason(self) -> str:
         """Why it is terminated."""
+
+    @property
+    def requires(self) -> str:
+        """The option tag that the subscriber must know to understand it; "": none."""
 
     def body(self, *, full: bool) -> Body | None:
         """What to say now: everything when ``full``, otherwise perhaps only what has changed since; None:

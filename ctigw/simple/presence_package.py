@@ -61,6 +61,7 @@ class PresenceWatch:
     """One watcher of one presentity."""
 
     __slots__ = ("_content_type", "_presence", "_watching")
+    requires = ""
 
     def __init__(self, presence: Presence, watching: Watching, content_type: str) -> None:
         self._presence, self._watching, self._content_type = presence, watching, content_type

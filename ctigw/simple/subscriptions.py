@@ -115,7 +115,7 @@ class Subscriptions:
         if subscription.watch.state == "terminated":
             subscription.watch.close("rejected")
             raise Rejected(403)
-        incoming.respond(200, _granted(dialog, seconds), tag=tag)
+        incoming.respond(200, _granted(subscription, seconds), tag=tag)
         self._by_dialog[dialog.key] = subscription
         self._counters[f"subscriptions to {package.name}"] += 1
         self._extend(subscription, seconds)
@@ -134,7 +134,7 @@ class Subscriptions:
         seconds = self._settings.expiries.granted(request)
         subscription.dialog.check(request)
         subscription.back = way_back(incoming)
-        incoming.respond(200, _granted(subscription.dialog, seconds))
+        incoming.respond(200, _granted(subscription, seconds))
         self._extend(subscription, seconds)
 
     def _extend(self, subscription: Subscription, seconds: float) -> None:
@@ -215,10 +215,9 @@ class Subscriptions:
         request = subscription.dialog.request("NOTIFY")
         request.set("Event", subscription.event)
         request.set("Subscription-State", self._state(subscription))
+        request.extend(_required(subscription))
         if body is not None:
             request.set("Content-Type", body.content_type)
-            for name, text in body.headers:
-                request.set(name, text)
             request.body = body.data
         if subscription.ended:
             watch.close(subscription.ended)
@@ -250,7 +249,8 @@ class Subscriptions:
     # The end
 
     def _end(self, subscription: Subscription, reason: str) -> None:
-        """The last NOTIFY says why."""
+        """The last NOTIFY says why; that of one whose time is up, everything once more."""
+        subscription.full = subscription.full or reason == "timeout"
         self._over(subscription, reason)
         self._changed(subscription)
 
@@ -270,5 +270,12 @@ def package_name(request: Request) -> str:
     return request.get("Event").partition(";")[0].strip().lower()
 
 
-def _granted(dialog: Dialog, seconds: float) -> list[tuple[str, str]]:
-    return [("Expires", str(int(seconds))), ("Contact", dialog.contact)]
+def _granted(subscription: Subscription, seconds: float) -> list[tuple[str, str]]:
+    dialog = subscription.dialog
+    return [("Expires", str(int(seconds))), ("Contact", dialog.contact), *_required(subscription)]
+
+
+def _required(subscription: Subscription) -> list[tuple[str, str]]:
+    """What the subscriber must know, in answers as in NOTIFYs (RFC 4662 §4.1)."""
+    requires = subscription.watch.requires
+    return [("Require", requires)] if requires else []

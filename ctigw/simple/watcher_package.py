@@ -35,7 +35,7 @@ class WatchersWatch:
     """The presentity's view of its watchers: first all of them, then those of whom something changes."""
 
     state: Literal["active"] = "active"
-    reason = ""
+    reason = requires = ""
 
     def __init__(self, presence: Presence, presentity: str, changed: Changed) -> None:
         self._presence, self._presentity, self._tell = presence, presentity, changed
