@@ -51,9 +51,10 @@ class SoftState:
     ) -> None:
         self._database, self._clock, self._told, self._days = database, clock, told, days
         self._numbers = count(int(clock.seconds() * 1e3))
-        self._publications = Grouped(database, _write_publications, told, name="publications")
-        self._bindings = Grouped(database, _write_bindings, told, name="bindings")
-        self._messages = Grouped(database, _write_messages, told, name="messages")
+        later = clock.callLater
+        self._publications = Grouped(database, _write_publications, told, later=later, name="publications")
+        self._bindings = Grouped(database, _write_bindings, told, later=later, name="bindings")
+        self._messages = Grouped(database, _write_messages, told, later=later, name="messages")
 
     # Publications and bindings
 

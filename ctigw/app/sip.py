@@ -52,6 +52,7 @@ from ctigw.sip.events import Settings
 from ctigw.sip.hops import Local, Remote, remote_of
 from ctigw.sip.stack import Stack
 from ctigw.sip.timers import Timers
+from ctigw.sip.tokens import tokens
 from ctigw.sip.uri import aor, parse_uri
 from ctigw.switch.driver import Category
 from ctigw.switch.switch import Switch
@@ -179,9 +180,10 @@ def sip_side(
     clock: IReactorTime,
     kept: Kept,
     *,
-    token: Callable[[], str] = lambda: secrets.token_hex(8),
+    token: Callable[[], str] | None = None,
 ) -> SipSide:
-    """Everything behind the listeners that are known as ``locals_``."""
+    """Everything behind the listeners that are known as ``locals_``; ``token`` gives random text."""
+    token = token or tokens(secrets.token_bytes)
     sip, presence_config = config.sip, config.presence
     timers = Timers(clock.seconds)
     counters: Counter[str] = Counter()

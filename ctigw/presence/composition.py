@@ -28,6 +28,8 @@ from ctigw.presence.documents import (
     put_together,
     read,
 )
+from ctigw.presence.lexical import quoted, uri
+from ctigw.presence.parts import person_id
 from ctigw.presence.vocabulary import SAY_LITTLE
 from ctigw.values import named, value
 
@@ -123,6 +125,8 @@ def compose(entity: str, components: Iterable[Component], excluded: frozenset[st
     A source is excluded by the name it is provisioned under, or by what its tuples say it is.
     """
     told = _those_that_tell(list(components), excluded)
+    if not told:
+        return _nobody(entity)
     composing = _Composing()
     tuples = composing.tuples(told)
     person = composing.person(told)
@@ -131,8 +135,6 @@ def compose(entity: str, components: Iterable[Component], excluded: frozenset[st
     others = composing.properties([(each, each.document.others) for each in told])
     if not tuples:
         tuples = [_DEFAULT]
-        if not (person or devices or notes or others):
-            person = [_UNAVAILABLE]
     return Composed(
         entity=entity,
         xml=put_together(entity, tuples, notes=notes, person=person, devices=devices, others=others),
@@ -140,6 +142,25 @@ def compose(entity: str, components: Iterable[Component], excluded: frozenset[st
         activities=next((each.says for each in person if each.name == ACTIVITIES), ()),
         explanation=tuple(composing.won),
     )
+
+
+# The document of one of whom nobody tells anything, to be given the entity and the id of the person: most
+# contacts in most lists, in the morning.
+_OF_NOBODY = (
+    put_together("sip:x", [_DEFAULT], person=[_UNAVAILABLE])
+    .decode()
+    .replace('"sip:x"', "%s")
+    .replace('"x"', '"%s"')
+)
+
+
+def _nobody(entity: str) -> Composed:
+    name = person_id(uri(entity))
+    if name == _DEFAULT.key:  # two ids must not be one
+        xml = put_together(entity, [_DEFAULT], person=[_UNAVAILABLE])
+    else:
+        xml = (_OF_NOBODY % (quoted(uri(entity)), name)).encode()
+    return Composed(entity=entity, xml=xml, basic="closed", activities=_UNAVAILABLE.says, explanation=())
 
 
 def _those_that_tell(components: list[Component], excluded: frozenset[str]) -> list[_Told]:

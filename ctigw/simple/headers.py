@@ -8,6 +8,7 @@ from ctigw.sip.errors import Rejected
 from ctigw.sip.message import Request
 from ctigw.values import value
 
+NO_TAGS: frozenset[str] = frozenset()
 # More than a lifetime; what is longer was not meant.
 LONGEST = 2**31 - 1
 
@@ -48,7 +49,8 @@ def accepted(request: Request) -> tuple[str, ...]:
 
 def option_tags(request: Request, name: str) -> frozenset[str]:
     """The option tags of Supported, Require or Proxy-Require."""
-    return frozenset(tag.strip().lower() for tag in request.values(name))
+    tags = request.values(name)
+    return frozenset([tag.strip().lower() for tag in tags]) if tags else NO_TAGS
 
 
 def parameters(text: str) -> dict[str, str]:

@@ -7,9 +7,10 @@ port that nobody listens on), and behind a translation of addresses it is the on
 from __future__ import annotations
 
 from ctigw.sip.errors import Malformed
-from ctigw.sip.hops import Remote, next_hop, remote_of
+from ctigw.sip.hops import Remote, hop_of, next_hop, remote_of
 from ctigw.sip.machines import Incoming
-from ctigw.sip.message import Request, parse_via
+from ctigw.sip.message import Request, parse_via, split_list
+from ctigw.sip.ready import Ready
 from ctigw.sip.stack import Stack
 from ctigw.sip.uri import parse_uri
 
@@ -19,10 +20,10 @@ def way_back(incoming: Incoming) -> Remote | None:
 
     Only of what came directly from the one who sent it: a proxy between knows better.
     """
-    vias, source = incoming.request.values("Via"), incoming.source
+    vias, source = incoming.request.lines("Via"), incoming.source
     if source.flow:
         return source
-    if len(vias) != 1:
+    if len(vias) != 1 or "rport" not in vias[0].lower() or len(split_list(vias[0])) != 1:
         return None
     via = parse_via(vias[0])
     # The sender asked to be answered where it is seen (RFC 3581), and is seen elsewhere than it thinks it is.
@@ -30,11 +31,14 @@ def way_back(incoming: Incoming) -> Remote | None:
     return source if translated else None
 
 
-def towards(stack: Stack, request: Request, back: Remote | None) -> Remote:
+def towards(stack: Stack, request: Request | Ready, back: Remote | None) -> Remote:
     """Where ``request`` goes, to somebody to whom `way_back` gave ``back``.  Raises `Malformed`."""
     if back is not None and (not back.flow or stack.connected(back)):
         return back
-    return next_hop(request, local=0 if back is None else back.local)
+    local = 0 if back is None else back.local
+    if isinstance(request, Ready):
+        return hop_of(request.routes, request.uri, local=local)
+    return next_hop(request, local=local)
 
 
 def reachable(stack: Stack, uri: str, back: Remote | None) -> Remote | None:

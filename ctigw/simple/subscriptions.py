@@ -212,18 +212,21 @@ class Subscriptions:
             return
         subscription.full = subscription.pending = False
         subscription.in_flight, subscription.sent = True, self._now()
-        request = subscription.dialog.request("NOTIFY")
-        request.set("Event", subscription.event)
-        request.set("Subscription-State", self._state(subscription))
-        request.extend(_required(subscription))
+        fields = [
+            ("Event", subscription.event),
+            ("Subscription-State", self._state(subscription)),
+            *_required(subscription),
+        ]
+        data = b""
         if body is not None:
-            request.set("Content-Type", body.content_type)
-            request.body = body.data
+            fields.append(("Content-Type", body.content_type))
+            data = body.data
+        request = subscription.dialog.ready("NOTIFY", fields, data)
         if subscription.ended:
             watch.close(subscription.ended)
         self._counters["NOTIFYs sent"] += 1
         target = towards(self._stack, request, subscription.back)
-        self._stack.request(request, target, partial(self._answered, subscription))
+        self._stack.send(request, target, partial(self._answered, subscription))
 
     def _state(self, subscription: Subscription) -> str:
         if subscription.ended:

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from ctigw.sip.errors import Malformed, Rejected
 from ctigw.sip.message import Headers, Request, Response
+from ctigw.sip.ready import HOPS, Ready
 from ctigw.sip.uri import NameAddr, parse_name_addr, parse_uri
 
 # Call-ID, local tag, remote tag.
@@ -126,10 +127,7 @@ class Dialog:
     def request(self, method: str) -> Request:
         """The next request that we send in it (§12.2.1.1); Via and Max-Forwards are for whoever sends it."""
         self.local_seq += 1
-        uri, route = self.remote_target, self.route_set
-        if route and not _loose(route[0]):
-            # The first hop knows no loose routing: it takes its own address for that of the request.
-            uri, route = _as_request_uri(route[0]), (*route[1:], f"<{uri}>")
+        uri, route = self._way()
         headers: Headers = {
             "From": [_tagged(self.local, self.local_tag)],
             "To": [_tagged(self.remote, self.remote_tag)],
@@ -140,6 +138,32 @@ class Dialog:
         if route:
             headers["Route"] = list(route)
         return Request(method, uri, headers)
+
+    def ready(self, method: str, fields: Iterable[tuple[str, str]], body: bytes = b"") -> Ready:
+        """The same as `request` with ``fields`` and ``body``, and Max-Forwards, for `Stack.send`."""
+        self.local_seq += 1
+        uri, route = self._way()
+        lines = 6
+        text = (
+            f"Max-Forwards: {HOPS}\r\n"
+            f"From: {_tagged(self.local, self.local_tag)}\r\nTo: {_tagged(self.remote, self.remote_tag)}\r\n"
+            f"Call-ID: {self.call_id}\r\nCSeq: {self.local_seq} {method}\r\nContact: {self.contact}\r\n"
+        )
+        for each in route:
+            text += f"Route: {each}\r\n"
+            lines += 1
+        for name, content in fields:
+            text += f"{name}: {content}\r\n"
+            lines += 1
+        return Ready(method, uri, route, text, lines, body)
+
+    def _way(self) -> tuple[str, tuple[str, ...]]:
+        """The Request-URI and the values of Route."""
+        uri, route = self.remote_target, self.route_set
+        if route and not _loose(route[0]):
+            # The first hop knows no loose routing: it takes its own address for that of the request.
+            return _as_request_uri(route[0]), (*route[1:], f"<{uri}>")
+        return uri, route
 
     def check(self, request: Request) -> None:
         """A request arrived in it.  Raises `Rejected`: 500 when a later one has come already (§12.2.2).
@@ -176,8 +200,8 @@ def _target(message: Request | Response) -> str | None:
 
 
 def _untagged(address: NameAddr) -> str:
-    params = tuple((name, text) for name, text in address.params if name != "tag")
-    return str(replace(address, params=params))
+    params = tuple([(name, text) for name, text in address.params if name != "tag"])
+    return str(NameAddr(address.display, address.uri, params))
 
 
 def _tagged(address: str, tag: str) -> str:

@@ -20,6 +20,7 @@ from ctigw.sip.errors import Rejected
 from ctigw.sip.events import Answered, Done, Outcome
 from ctigw.sip.hops import Remote
 from ctigw.sip.message import Headers, Request, Response
+from ctigw.sip.ready import Ready
 from ctigw.sip.replies import reply
 from ctigw.sip.timers import Timer
 from ctigw.values import Enum
@@ -343,7 +344,9 @@ class Client:
         "provisional", "request", "sent", "state", "timer", "to", "via",
     )  # fmt: skip
 
-    def __init__(self, request: Request, to: Remote, via: str, done: Done | None, key: str) -> None:
+    def __init__(
+        self, request: Request | Ready, to: Remote, via: str, done: Done | None, key: str
+    ) -> None:
         self.key = key
         self.to = to
         self.via = via
@@ -354,7 +357,7 @@ class Client:
         self.timer: Timer | None = None
         self.interval = self.deadline = 0.0
         # An INVITE is needed again, for its ACK and CANCEL.
-        self.request = request if request.method == "INVITE" else None
+        self.request = request if isinstance(request, Request) and request.method == "INVITE" else None
         self.machine = CLIENT_INVITE if self.request else CLIENT
         self.state = State.CALLING if self.request else State.TRYING
 

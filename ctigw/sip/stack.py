@@ -21,12 +21,12 @@ from ctigw.sip.events import Asked, Cancelled, Done, Event, Settings, Stray
 from ctigw.sip.framing import Ping, StreamReader
 from ctigw.sip.hops import Local, Remote
 from ctigw.sip.machines import Client, Incoming, Input, State, input_of
-from ctigw.sip.message import Headers, Message, Request, Response, parse
+from ctigw.sip.message import Message, Request, Response, parse
+from ctigw.sip.ready import HOPS, Ready
 from ctigw.sip.replies import COOKIE, back_of, branch_of, cancelled_key, key_of, reply
 from ctigw.sip.timers import Timers
 from ctigw.sip.transactions import Transactions
 
-_HOPS = 70
 _MAX_HOPS = 255
 # As many peers as may be remembered to take no connections.
 _MAX_NO_TCP = 10_000
@@ -210,8 +210,13 @@ class Stack:
         if "Via" in headers:
             headers = {name: lines for name, lines in headers.items() if name != "Via"}
         if "Max-Forwards" not in headers:
-            headers = {"Max-Forwards": [str(_HOPS)], **headers}
-        return self._send(request, headers, target, done, provisional=False)
+            headers = {"Max-Forwards": [str(HOPS)], **headers}
+        whole = Request(request.method, request.uri, headers, request.body)
+        return self._send(whole, target, done, provisional=False)
+
+    def send(self, ready: Ready, target: Remote, done: Done | None) -> Client:
+        """As `request`, for what is written already; not for an INVITE."""
+        return self._send(ready, target, done, provisional=False)
 
     def forward(self, request: Request, target: Remote, done: Done | None) -> Client | None:
         """Pass on a request of somebody else's (§16.6): our Via before the others, one hop less.
@@ -222,11 +227,11 @@ class Stack:
         hops = request.number("Max-Forwards", _MAX_HOPS)
         if hops == 0:
             raise Rejected(483)
-        headers = {**request.headers, "Max-Forwards": [str(_HOPS if hops is None else hops - 1)]}
-        if request.method != "ACK":
-            return self._send(request, headers, target, done, provisional=True)
-        target, prefix = self._way(target)
+        headers = {**request.headers, "Max-Forwards": [str(HOPS if hops is None else hops - 1)]}
         whole = Request(request.method, request.uri, headers, request.body)
+        if request.method != "ACK":
+            return self._send(whole, target, done, provisional=True)
+        target, prefix = self._way(target)
         self._layer.send(target, whole.write(f"Via: {prefix}{COOKIE}{self._token()}"))
         return None
 
@@ -248,12 +253,11 @@ class Stack:
         return self.locals[self._way(remote)[0].local]
 
     def _send(
-        self, request: Request, headers: Headers, target: Remote, done: Done | None, *, provisional: bool
+        self, whole: Request | Ready, target: Remote, done: Done | None, *, provisional: bool
     ) -> Client:
         branch = COOKIE + self._token()
         target, prefix = self._way(target)
         via = prefix + branch
-        whole = Request(request.method, request.uri, headers, request.body)
         data = whole.write("Via: " + via)
         fallback = None
         if target.transport == "UDP" and 0 < self.settings.datagram_limit < len(data):
@@ -263,7 +267,7 @@ class Stack:
                 target, prefix = self._way(over)
                 via = prefix + branch
                 data = whole.write("Via: " + via)
-        client = Client(whole, target, via, done, f"{branch} {request.method}")
+        client = Client(whole, target, via, done, f"{branch} {whole.method}")
         client.provisional = provisional
         client.fallback = fallback
         self._layer.start(client, data)

@@ -181,8 +181,9 @@ class Transactions:
         """Wait until it is to be sent again, or until its time is over, whichever comes first."""
         if it.timer is not None:
             it.timer.cancel()
-        left = round(max(0.0, it.deadline - self.timers.now()), 6)
+        left = it.deadline - self.timers.now()
         if it.to.transport != "UDP" or it.interval >= left:
+            left = round(max(0.0, left), 6)  # as long as others are, where it is
             it.timer = self.timers.after(left, partial(self.fire, it, Input.EXPIRED))
         else:
             it.timer = self.timers.after(it.interval, partial(self.fire, it, Input.AGAIN))

@@ -15,6 +15,8 @@ from ctigw.values import value
 
 # As many addresses as a busy server sees again soon; long ones are somebody's attempt to fill our memory.
 _KEPT = 1 << 15
+# Of those in header fields, which have a tag that no other call has, as many as are at work just now.
+_KEPT_TAGGED = 1 << 10
 _LONG = 256
 # Schemes whose URIs are user@host.
 _WITH_HOST = frozenset(("sip", "sips", "pres", "im"))
@@ -95,9 +97,11 @@ class NameAddr:
         return _parameter(self.params, "tag") or ""
 
     def __str__(self) -> str:
-        display = re.sub(r'(["\\])', r"\\\1", self.display)
-        text = f'"{display}" <{self.uri}>' if display else f"<{self.uri}>"
-        return text + write_params(self.params)
+        text = f"<{self.uri}>"
+        if self.display:
+            display = re.sub(r'(["\\])', r"\\\1", self.display)
+            text = f'"{display}" {text}'
+        return text + write_params(self.params) if self.params else text
 
 
 def write_params(params: Parameters) -> str:
@@ -170,7 +174,7 @@ def parse_name_addr(text: str) -> NameAddr:
     return _parsed_name_addr(text) if len(text) < _LONG else _parsed_name_addr.__wrapped__(text)
 
 
-@lru_cache(_KEPT)
+@lru_cache(_KEPT_TAGGED)
 def _parsed_name_addr(text: str) -> NameAddr:
     display, at = "", 0
     quoted = _DISPLAY.match(text)

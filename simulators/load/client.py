@@ -6,7 +6,7 @@ import gc
 import select
 import socket
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple, Protocol
 
 from simulators.load.messages import (
@@ -82,6 +82,25 @@ def connect(port: int, count: int) -> list[socket.socket]:
     return sockets
 
 
+class Counted(Protocol):
+    """Work of which so many pieces are done."""
+
+    done: int
+
+
+def spanned(server: Server, work: Counted, act: Callable[[float], None], seconds: float) -> Span:
+    """What ``act`` takes, which works until the time on the clock that it is given."""
+    done = work.done
+    gc.disable()
+    try:
+        server_cpu, client_cpu, began = server.settled_cpu(), time.process_time(), time.perf_counter()
+        act(began + seconds)
+        wall, client_cpu = time.perf_counter() - began, time.process_time() - client_cpu
+        return Span(work.done - done, server.settled_cpu() - server_cpu, client_cpu, wall)
+    finally:
+        gc.enable()
+
+
 class Load:
     """``connections`` by ``depth`` slots that work on one server, as fast as it answers."""
 
@@ -122,23 +141,14 @@ class Load:
 
         The server's CPU time is taken when it is at rest, before and after: what it writes behind counts.
         """
-        before = self.events
-        done = work.done
-        gc.disable()
-        try:
-            server_cpu, client_cpu, began = (
-                self._server.settled_cpu(),
-                time.process_time(),
-                time.perf_counter(),
-            )
-            self._work(work, began + seconds)
-            pieces = work.done - done
+        before, done = self.events, work.done
+
+        def act(until: float) -> None:
+            self._work(work, until)
             if work.events_per_piece is not None:
-                self._wait_for(before + pieces * work.events_per_piece)
-            wall, client_cpu = time.perf_counter() - began, time.process_time() - client_cpu
-            return Span(pieces, self._server.settled_cpu() - server_cpu, client_cpu, wall)
-        finally:
-            gc.enable()
+                self._wait_for(before + (work.done - done) * work.events_per_piece)
+
+        return spanned(self._server, work, act, seconds)
 
     def _work(self, work: Work, until: float) -> None:
         active = 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -58,7 +59,7 @@ class Server:
         self._log = folder / "log"
         self._process = started(command, self._log, cwd)
         try:
-            self.port = int(self.says("listening")["at"].rpartition(":")[2])
+            self.port = _port(self.says("listening"))
         except BaseException:
             self.kill()
             raise
@@ -68,11 +69,16 @@ class Server:
         """Of the process."""
         return self._process.pid
 
-    def says(self, event: str) -> dict[str, Any]:
-        """The last thing that it has logged as ``event``, once it has."""
+    @property
+    def sip_port(self) -> int:
+        """Where it speaks SIP, once it does."""
+        return _port(self.says("listening", sip=True))
+
+    def says(self, event: str, *, sip: bool = False) -> dict[str, Any]:
+        """The last thing that it has logged as ``event``, once it has; ``sip``: where SIP is spoken."""
         end = time.monotonic() + PATIENCE
         while time.monotonic() < end:
-            found = [entry for entry in self.log() if entry.get("event") == event]
+            found = [entry for entry in self.log() if entry.get("event") == event and ("sip" in entry) is sip]
             if found:
                 return found[-1]
             if self._process.poll() is not None:
@@ -124,6 +130,10 @@ class Server:
         self._process.wait(PATIENCE)
 
 
+def _port(said: dict[str, Any]) -> int:
+    return int(re.split("[: ]", said["at"])[-1])
+
+
 @contextlib.contextmanager
 def gateway(
     folder: Path, config: str, *, checkout: Path = ROOT, before: Sequence[Sequence[str]] = (), said: str = ""
@@ -157,9 +167,18 @@ def gateway(
 @contextlib.contextmanager
 def floor(folder: Path, kind: str, *arguments: str) -> Iterator[Server]:
     """One of the servers of `floor.py`."""
+    with module(folder, kind, "simulators.load.floor", kind, *arguments) as server:
+        yield server
+
+
+@contextlib.contextmanager
+def module(
+    folder: Path, name: str, what: str, *arguments: str, lull: float = SHORT_LULL
+) -> Iterator[Server]:
+    """The module ``what`` run as a program, which the report calls ``name``."""
     folder.mkdir(parents=True)
-    command = [sys.executable, "-m", "simulators.load.floor", kind, *arguments]
-    with _ended(Server(kind, command, folder, lull=SHORT_LULL)) as server:
+    command = [sys.executable, "-m", what, *arguments]
+    with _ended(Server(name, command, folder, lull=lull)) as server:
         yield server
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from simulators.load import crowd, cycles, fanout, latency, sessions, slow, startup
+from simulators.load import crowd, cycles, fanout, latency, sessions, sip_requests, slow, startup
 from simulators.load.cycles import CHECKED, Measure
 from simulators.load.judging import Mark, Row
 
@@ -94,4 +94,17 @@ SCENARIOS = (
         ),
         slow.slow,
     ),
+    Scenario(
+        "publish",
+        (Row(sip_requests.PUBLISH, mark=at_least(0.2)),),
+        sip_requests.requests(sip_requests.PUBLISH),
+        quick=True,
+    ),
+    Scenario(
+        "subscribe",
+        (Row(sip_requests.SUBSCRIBE, mark=at_least(0.2)),),
+        sip_requests.requests(sip_requests.SUBSCRIBE),
+        quick=True,
+    ),
+    Scenario("publish-kept", (Row(sip_requests.DURABLE, mark=at_least(0.8)),), sip_requests.durable),
 )
