@@ -12,6 +12,7 @@ from ctigw.config import Config, parse
 from ctigw.directory.people import Group, Profile
 from ctigw.rules import Rule, Visibility
 from ctigw.sip.digest import ha1
+from ctigw.sip.errors import Malformed
 from ctigw.sip.hops import Local, Remote
 from ctigw.sip.message import Message, Request, Response
 from ctigw.sip.message import parse as read
@@ -76,6 +77,8 @@ class Bench:
         self._numbers = 0
         # What was sent to each, until it was looked at.
         self.mail: list[tuple[Remote, Message]] = []
+        # What cannot be read, since what it answers could not.
+        self.fragments: list[tuple[Remote, bytes]] = []
 
     def receive(self, data: bytes | str, source: Remote = PEER) -> None:
         """Something arrives, and is served."""
@@ -85,7 +88,16 @@ class Bench:
     def turn(self) -> None:
         """What is to be sent is sent."""
         while out := self.side.node.outgoing():
-            self.mail += [(to, read(data)) for to, data in out if data]
+            for to, data in out:
+                self._send(to, data)
+
+    def _send(self, to: Remote, data: bytes) -> None:
+        try:
+            if data.strip():  # else a keep-alive, or the end of a connection
+                self.mail.append((to, read(data)))
+        except Malformed:  # the answer to what lacks what an answer needs
+            assert data.startswith(b"SIP/2.0 4")
+            self.fragments.append((to, data))
 
     def passes(self, seconds: float) -> None:
         """Let time pass, every timer at its time."""

@@ -344,9 +344,7 @@ class Client:
         "provisional", "request", "sent", "state", "timer", "to", "via",
     )  # fmt: skip
 
-    def __init__(
-        self, request: Request | Ready, to: Remote, via: str, done: Done | None, key: str
-    ) -> None:
+    def __init__(self, request: Request | Ready, to: Remote, via: str, done: Done | None, key: str) -> None:
         self.key = key
         self.to = to
         self.via = via

@@ -27,9 +27,7 @@ class Ready(Struct, frozen=True, gc=False):
 
     def write(self, via: str) -> bytes:
         """As it is sent, with ``via`` ("Via: ...").  Raises `ValueError` for a line break in a field."""
-        text = (
-            f"{self.method} {self.uri} SIP/2.0\r\n{via}\r\n{self.fields}Content-Length: {len(self.body)}\r\n\r\n"
-        )
+        text = f"{self.method} {self.uri} SIP/2.0\r\n{via}\r\n{self.fields}Content-Length: {len(self.body)}\r\n\r\n"
         # Beside the fields: the first line, Via, Content-Length, and the blank one.
         breaks = self.lines + 4
         if text.count("\n") != breaks or text.count("\r") != breaks:

@@ -172,9 +172,7 @@ def floor(folder: Path, kind: str, *arguments: str) -> Iterator[Server]:
 
 
 @contextlib.contextmanager
-def module(
-    folder: Path, name: str, what: str, *arguments: str, lull: float = SHORT_LULL
-) -> Iterator[Server]:
+def module(folder: Path, name: str, what: str, *arguments: str, lull: float = SHORT_LULL) -> Iterator[Server]:
     """The module ``what`` run as a program, which the report calls ``name``."""
     folder.mkdir(parents=True)
     command = [sys.executable, "-m", what, *arguments]

@@ -244,9 +244,7 @@ class Subscribing(_Calls):
             return b""
         self._awaited[slot] = ANSWER | TOLD
         (to, uri), who = self._dialog[slot], self._who[slot]
-        return subscribe(
-            who, self._whom or who, port, call(slot, serial), 2, to=to, uri=uri, expires=0
-        )
+        return subscribe(who, self._whom or who, port, call(slot, serial), 2, to=to, uri=uri, expires=0)
 
     def _answered(self, slot: int, message: bytes) -> None:
         to, contact = TO.search(message), CONTACT.search(message)
@@ -280,4 +278,3 @@ class Once(_Calls):
 def published(who: bytes, port: int, name: bytes) -> bytes:
     """A publication that stays."""
     return publish(who, port, name, 1, body=documents(who)[0])
-

@@ -20,7 +20,9 @@ from simulators.load.processes import PATIENCE, POLL, SHORT_LULL, Server
 
 PROGRAM = os.environ.get("KAMAILIO") or shutil.which("kamailio", path="/usr/sbin:/usr/local/sbin") or ""
 # Several, with a ":" between: the first that has a module counts.
-MODULES = os.environ.get("KAMAILIO_MODULES") or ":".join(map(str, Path("/usr/lib").glob("*/kamailio/modules")))
+MODULES = os.environ.get("KAMAILIO_MODULES") or ":".join(
+    map(str, Path("/usr/lib").glob("*/kamailio/modules"))
+)
 NAME = "Kamailio"
 # Whoever listens answers OPTIONS, or anything.
 _PING = (

@@ -61,7 +61,14 @@ def documents(who: bytes) -> list[bytes]:
 
 
 def publish(
-    who: bytes, port: int, name: bytes, cseq: int, *, etag: bytes = b"", body: bytes = b"", expires: int = 3600
+    who: bytes,
+    port: int,
+    name: bytes,
+    cseq: int,
+    *,
+    etag: bytes = b"",
+    body: bytes = b"",
+    expires: int = 3600,
 ) -> bytes:
     """``name``: of the call; no ``body``: the publication is refreshed, or with ``expires`` 0 removed."""
     condition = b"SIP-If-Match: %s\r\n" % etag if etag else b""
@@ -82,7 +89,15 @@ def publish(
 
 
 def subscribe(
-    who: bytes, whom: bytes, port: int, name: bytes, cseq: int, *, to: bytes = b"", uri: bytes = b"", expires: int
+    who: bytes,
+    whom: bytes,
+    port: int,
+    name: bytes,
+    cseq: int,
+    *,
+    to: bytes = b"",
+    uri: bytes = b"",
+    expires: int,
 ) -> bytes:
     """``to`` and ``uri``: in a dialog, the other end with its tag, and where it is."""
     target = b"sip:%s@%s" % (whom, DOMAIN)

@@ -95,9 +95,7 @@ def requests(name: str) -> Measure:
     return measure
 
 
-def _driven(
-    bench: Bench, servers: Sequence[Server], works: Sequence[SipWork]
-) -> dict[str, list[Span]]:
+def _driven(bench: Bench, servers: Sequence[Server], works: Sequence[SipWork]) -> dict[str, list[Span]]:
     with sip_loads(servers) as loads:
         sides = [
             Side(server.name, lambda seconds, load=load, work=work: load.run(work, seconds))
