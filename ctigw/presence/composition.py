@@ -84,11 +84,15 @@ class Component:
 
 @value
 class Won:
-    """``what`` is told by ``source``, and would be by ``others`` if it were not."""
+    """``what`` is told by ``source``, and would be by ``others`` if it were not.
+
+    ``etag``: of the component, since several may be of one source.
+    """
 
     what: str
     source: str
     others: tuple[str, ...]
+    etag: str = ""
 
 
 @named
@@ -246,8 +250,8 @@ class _Composing:
         return [part for each, part in parts if not part.key or newest[part.key] is each]
 
     def _win(self, what: str, telling: Sequence[_Told]) -> None:
-        first, *others = [each.component.source for each in telling]
-        self.won.append(Won(what, first, tuple(others)))
+        first, *others = [each.component for each in telling]
+        self.won.append(Won(what, first.source, tuple(each.source for each in others), first.etag))
 
 
 def _says_less(told: tuple[_Told, Property]) -> tuple[bool, bool, float, bool]:

@@ -363,7 +363,9 @@ class Presence:
             "basic": document.basic,
             "activities": list(document.activities),
             "tuples": [part.key for part in document.tuples],
-            "won": [each.what for each in won if each.source == component.source],
+            "won": [
+                each.what for each in won if (each.source, each.etag) == (component.source, component.etag)
+            ],
         }
 
     def restore(self, publications: Iterable[Publication]) -> None:
