@@ -38,7 +38,7 @@ class SipListener(Struct, frozen=True, forbid_unknown_fields=True):
     # between.
     advertise: str = ""
     # "digest": with a user's password.  "certificate": with a TLS client certificate of `tls_client_ca` that
-    # names the user or its host.  "none": everybody is whom they say.
+    # names the user; one of a whole domain is a server's, see `trusted`.  "none": everybody is whom they say.
     authentication: Literal["digest", "certificate", "none"] = "digest"
     # "none" on an address that others can reach needs this said as well.
     open_to_everybody: bool = False

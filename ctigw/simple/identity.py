@@ -150,7 +150,7 @@ def asserted(request: Request) -> str:
     for name in ASSERTED:
         for text in request.values(name):
             found = parse_name_addr(text).uri
-            if found.partition(":")[0].lower() != "tel":
+            if found.partition(":")[0].lower() in ("sip", "sips"):
                 return aor(found)
     raise Malformed(400, "Nobody is asserted")
 

@@ -81,6 +81,7 @@ def copied(request: Request, uri: str, *, asserted: str | None = None) -> Reques
     copy.set("Proxy-Authorization")
     if asserted is not None:
         copy.set("Remote-Party-ID")
+        copy.set("P-Preferred-Identity")
         copy.set("P-Asserted-Identity", f"<sip:{asserted}>")
     return copy
 

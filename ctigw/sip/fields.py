@@ -12,9 +12,9 @@ from ctigw.values import value
 # Those whose usual spelling is not what capitalising each part gives; beside them, all compact forms (§7.3.3,
 # RFC 6665, 3515, 3841, 4028, 4474, 8224).
 _SPELLINGS = (
-    "Call-ID", "Content-ID", "CSeq", "MIME-Version", "P-Asserted-Identity", "RAck", "RSeq", "SIP-ETag",
-    "SIP-If-Match", "WWW-Authenticate", "P-Access-Network-Info", "Authentication-Info", "Identity-Info",
-    "Session-ID", "P-Charging-Vector", "Session-Expires", "Min-SE", "Path", "Service-Route",
+    "Call-ID", "Content-ID", "CSeq", "MIME-Version", "P-Asserted-Identity", "RAck", "Remote-Party-ID", "RSeq",
+    "SIP-ETag", "SIP-If-Match", "WWW-Authenticate", "P-Access-Network-Info", "Authentication-Info",
+    "Identity-Info", "Session-ID", "P-Charging-Vector", "Session-Expires", "Min-SE", "Path", "Service-Route",
 )  # fmt: skip
 _COMPACT = {
     "a": "Accept-Contact", "b": "Referred-By", "c": "Content-Type", "d": "Request-Disposition",

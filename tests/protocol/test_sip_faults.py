@@ -424,7 +424,12 @@ def nothing_left(bench: Bench) -> bool:
         "watchings",
     )
     kept = [figures[name] for name in names]
-    kept += map(len, (layer.clients, layer.servers, layer.copies, bench.side.subscriptions._expiring))
+    kept += [
+        len(layer.clients),
+        len(layer.servers),
+        len(layer.copies),
+        len(bench.side.subscriptions._expiring),
+    ]
     return not any(kept)
 
 
