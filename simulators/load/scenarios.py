@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from simulators.load import crowd, cycles, fanout, latency, sessions, sip_requests, slow, startup
+from simulators.load import (
+    crowd,
+    cycles,
+    fanout,
+    latency,
+    sessions,
+    sip_fanout,
+    sip_requests,
+    sip_sizes,
+    slow,
+    startup,
+)
 from simulators.load.cycles import CHECKED, Measure
 from simulators.load.judging import Mark, Row
 
@@ -107,4 +118,14 @@ SCENARIOS = (
         quick=True,
     ),
     Scenario("publish-kept", (Row(sip_requests.DURABLE, mark=at_least(0.8)),), sip_requests.durable),
+    Scenario("watchers", (Row(sip_fanout.NAME, mark=at_most(2)),), sip_fanout.fan_out, quick=True),
+    Scenario(
+        "presence-sizes",
+        (
+            Row(sip_sizes.SUBSCRIPTION, "B", at_most(4096)),
+            Row(sip_sizes.PUBLICATION, "B"),
+            Row(sip_sizes.BINDING, "B"),
+        ),
+        sip_sizes.sizes,
+    ),
 )

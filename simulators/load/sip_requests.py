@@ -25,8 +25,8 @@ SLOWEST = 30.0
 WORKS: Mapping[str, type[Publishing | Subscribing]] = {PUBLISH: Publishing, SUBSCRIBE: Subscribing}
 
 
-def sip_config(more: str = "") -> str:
-    """A gateway that speaks SIP with whoever is there; ``more``: TOML of other tables."""
+def sip_config(limits: str = "") -> str:
+    """A gateway that speaks SIP with whoever is there; ``limits``: more TOML for those of SIP."""
     return f"""\
 {config(["2001", "2002"])}
 [sip]
@@ -37,9 +37,9 @@ port = 0
 authentication = "none"
 [sip.limits]
 requests_per_second = 1000000000
+{limits}
 [presence]
 without_rule = "all"
-{more}
 """
 
 
