@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from itertools import count
 
 import structlog
@@ -27,9 +28,14 @@ from ctigw.sip.hops import Remote
 from ctigw.store import bindings, messages, publications
 from ctigw.store.database import Database
 from ctigw.store.grouped import Grouped
+from ctigw.store.rows import text
 
 # Seconds between two looks at what others, such as the command line, have changed in the directory.
 LOOK = 1.0
+# What has expired is forgotten once in so many seconds.
+DAY = 86_400.0
+# Characters of a Call-ID that are kept.
+LONGEST = 1024
 log = structlog.get_logger(__name__)
 Done = Callable[[bool], None]
 
@@ -47,14 +53,35 @@ class SoftState:
     """``told`` is called after somebody was told that something is stored: there may be something to send."""
 
     def __init__(
-        self, database: Database, clock: IReactorTime, told: Callable[[], None], *, days: float
+        self,
+        database: Database,
+        clock: IReactorTime,
+        told: Callable[[], None],
+        *,
+        days: float,
+        most: int = messages.MOST,
     ) -> None:
         self._database, self._clock, self._told, self._days = database, clock, told, days
         self._numbers = count(int(clock.seconds() * 1e3))
         later = clock.callLater
         self._publications = Grouped(database, _write_publications, told, later=later, name="publications")
         self._bindings = Grouped(database, _write_bindings, told, later=later, name="bindings")
-        self._messages = Grouped(database, _write_messages, told, later=later, name="messages")
+        write_messages = partial(_write_messages, most)
+        self._messages = Grouped(database, write_messages, told, later=later, name="messages")
+        self._loop = LoopingCall(self._tidy)
+        self._loop.clock = clock
+
+    def start(self) -> None:
+        """Forget what has expired, now and once a day."""
+        self._loop.start(DAY)
+
+    def stop(self) -> None:
+        """`start` no more."""
+        if self._loop.running:
+            self._loop.stop()
+
+    def _tidy(self) -> None:
+        self._submit("what has expired stays", _forget_expired, self._clock.seconds())
 
     # Publications and bindings
 
@@ -157,7 +184,8 @@ class Following:
 
     def look(self) -> object:
         """Take over what has changed; fires when that is done."""
-        return self._database.submit(_news, self._last).addCallbacks(self._take, self._not_now)
+        news = self._database.submit(_news, self._last).addCallbacks(self._take, self._not_now)
+        return news.addErrback(self._failed)
 
     def _take(self, news: _News | None) -> None:
         if news is None:
@@ -172,6 +200,10 @@ class Following:
 
     def _not_now(self, failure: Failure) -> None:
         log.debug("the directory cannot be looked at", why=failure.getErrorMessage())
+
+    def _failed(self, failure: Failure) -> None:
+        """A bug: it must not end the looking."""
+        log.error("what has changed in the directory is not taken over", why=failure.getTraceback())
 
 
 class _News(Struct):
@@ -214,8 +246,13 @@ def _write_bindings(session: Session, moves: Sequence[Moved]) -> list[bool]:
     return [True] * len(moves)
 
 
-def _write_messages(session: Session, rows: Sequence[messages.Row]) -> list[bool]:
-    return messages.keep(session, rows)
+def _write_messages(most: int, session: Session, rows: Sequence[messages.Row]) -> list[bool]:
+    return messages.keep(session, rows, most)
+
+
+def _forget_expired(session: Session, now: float) -> None:
+    for kept in (publications, bindings, messages):
+        kept.forget_expired(session, now)
 
 
 def _remember(session: Session, sender: str, recipient: str, at: float) -> None:
@@ -229,7 +266,8 @@ def _remember(session: Session, sender: str, recipient: str, at: float) -> None:
 
 
 def _row(binding: Binding) -> bindings.Row:
-    reached = _Reached(binding.q, binding.call_id, binding.cseq, binding.back)
+    call_id = text(binding.call_id, LONGEST)
+    reached = _Reached(binding.q, call_id, binding.cseq, binding.back)
     return bindings.Row(binding.aor, binding.uri, json.encode(reached), binding.expires)
 
 

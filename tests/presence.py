@@ -150,14 +150,27 @@ class Bench:
         more = {"Event": "presence", "Expires": "600", "Contact": "<sip:192.0.2.15:5060>", **headers}
         return self.ask("SUBSCRIBE", who, whom, PEER, **more)
 
+    def asked(self, method: str) -> list[tuple[Remote, Request]]:
+        """The requests of ours with this method, which are taken out of the mail, and where they went."""
+        found = [(to, m) for to, m in self.mail if isinstance(m, Request) and m.method == method]
+        self.mail = [(to, m) for to, m in self.mail if not (isinstance(m, Request) and m.method == method)]
+        return found
+
+    def register(self, who: str = "alice", *contacts: str, **headers: str) -> Response:
+        """REGISTER of contacts, each as it stands in Contact."""
+        more = {"Contact": ", ".join(contacts)} if contacts else {}
+        return self.ask("REGISTER", who, who, PEER, **{"uri": "sip:example.com", **more, **headers})
+
     def notified(self, status: int = 200) -> list[Request]:
         """The NOTIFYs that came, those that answering them (with ``status``) causes among them."""
         found = []
         while requests := [m for _, m in self.mail if isinstance(m, Request) and m.method == "NOTIFY"]:
             self.mail = [(to, m) for to, m in self.mail if m not in requests]
-            found += requests
             for request in requests:
-                self.receive(answer(request, status))
+                # What was sent again because time has passed is no other one.
+                if all(request.get("Via") != other.get("Via") for other in found):
+                    found.append(request)
+                    self.receive(answer(request, status))
         return found
 
 

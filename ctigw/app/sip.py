@@ -28,9 +28,11 @@ from ctigw.presence import engine
 from ctigw.presence.engine import Presence
 from ctigw.presence.publications import Keep as KeepPublication
 from ctigw.presence.publications import forgetful
+from ctigw.presence.sources import Provisioned
 from ctigw.rules import Rule, Visibility
 from ctigw.simple import registrar, subscriptions
 from ctigw.simple.accounts import Accounts
+from ctigw.simple.asking import Asking
 from ctigw.simple.backend import Backend, Foreign
 from ctigw.simple.dialog_package import DialogPackage
 from ctigw.simple.headers import Expiries
@@ -116,14 +118,17 @@ class SipSide:
 
     def put(self, profiles: Sequence[Profile]) -> None:
         """The directory knows these people, or knows them otherwise than before."""
-        self.accounts.put(map(Person, profiles))
         for profile in profiles:
             self.owners.put(profile.name, profile.lines)
+        self.accounts.put(map(Person, profiles))
 
     def gone(self, name: str) -> None:
         """There is nobody of that name any more."""
-        self.accounts.remove(name)
         self.owners.put(name, ())
+        self.accounts.remove(name)
+        if not self.accounts.exists(name):
+            self.registrar.forget(name)
+            self.presence.gone(name)
 
     def long_term(self, name: str, body: bytes | None) -> None:
         """The long-term status of somebody."""
@@ -231,6 +236,7 @@ def sip_side(
         subscriptions.Settings(
             expiries=_expiries(presence_config.subscription_expires),
             notify_seconds=presence_config.notify_seconds,
+            per_watcher=presence_config.limits.subscriptions_per_watcher,
         ),
         packages,
         now=clock.seconds,
@@ -238,12 +244,12 @@ def sip_side(
         token=token,
         counters=counters,
     )
-    proxy = Proxy(stack, {route.domain.lower(): _hop(route.next_hop) for route in sip.routes})
+    proxy = Proxy(stack, {route.domain.lower(): _hop(route.next_hop) for route in sip.routes}, sip.domains)
     longest = presence_config.limits.document_bytes
     backend = Backend(
         stack,
         presence,
-        [_foreign(server) for server in presence_config.foreign],
+        [_foreign(server, stack, token) for server in presence_config.foreign],
         after=timers.after,
         token=token,
         counters=counters,
@@ -385,7 +391,7 @@ def _stack_settings(sip: Sip) -> Settings:
 def _engine_settings(presence: PresenceConfig) -> engine.Settings:
     limits = presence.limits
     return engine.Settings(
-        source=presence.source,
+        source=_provisioned(presence),
         without_rule=Visibility(presence.without_rule),
         publications_per_presentity=limits.publications_per_presentity,
         watchers_per_presentity=limits.subscriptions_per_presentity,
@@ -405,10 +411,31 @@ def _doors(sip: Sip) -> list[Door]:
 
 def _elsewhere(presence: PresenceConfig) -> list[str]:
     """Who exists because a foreign server is said to know them."""
-    return [user.local for server in presence.foreign for user in server.users if "*" not in user.local]
+    users = (user.local.lower() for server in presence.foreign for user in server.users)
+    return [user for user in users if "*" not in user]
 
 
-def _foreign(server: ForeignServer) -> Foreign:
+def _provisioned(presence: PresenceConfig) -> Provisioned:
+    """What the configuration makes of sources; a foreign server may have a priority of its own."""
+    servers = {f"foreign {server.name}": server for server in presence.foreign}
+
+    def provisioned(way: str, said: str, agent: str) -> tuple[str, int]:
+        server = servers.get(way)
+        if server is None:
+            return presence.source(way, said, agent)
+        name, priority = presence.source("foreign", said, agent)
+        if server.priority is not None and (name == "foreign" or name not in presence.priorities):
+            priority = server.priority
+        return name, priority
+
+    return provisioned
+
+
+def _foreign(server: ForeignServer, stack: Stack, token: Callable[[], str]) -> Foreign:
+    ask = None
+    if server.user:
+        ask = Asking(stack, Login(server.user, _password(server.password_file), token))
+
     def uri(local: str) -> str:
         return next((found for user in server.users if (found := user.uri(local))), "")
 
@@ -418,4 +445,5 @@ def _foreign(server: ForeignServer) -> Foreign:
         uri=uri,
         expires=server.expires,
         agent=server.user_agent,
+        ask=ask,
     )

@@ -7,6 +7,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import structlog
+from twisted.internet import defer
+from twisted.internet.defer import Deferred
+
 from ctigw.app.sip import Kept, SipSide, join, sip_side
 from ctigw.config import Config, ConfigError
 from ctigw.net.sip_endpoint import SipEndpoint, SipError
@@ -14,6 +18,10 @@ from ctigw.sip.hops import Local
 from ctigw.soft_state import Following, SoftState
 from ctigw.store.database import Database
 from ctigw.switch.switch import Switch
+
+# Seconds that removing what is published elsewhere may take in the end.
+REMOVING = 5.0
+log = structlog.get_logger(__name__)
 
 
 @dataclass(slots=True)
@@ -44,7 +52,13 @@ def start_sip(
     except SipError as error:
         raise ConfigError(str(error)) from None
     ending.push_async_callback(endpoint.stop)
-    state = SoftState(database, reactor, endpoint.wake, days=config.presence.store_days)
+    state = SoftState(
+        database,
+        reactor,
+        endpoint.wake,
+        days=config.presence.store_days,
+        most=config.presence.limits.stored_messages_per_user,
+    )
     kept = Kept(publication=state.publication, binding=state.registered)
     if config.presence.store_messages:
         kept.mailbox = state
@@ -64,7 +78,27 @@ def start_sip(
     )
     following.start()
     ending.callback(following.stop)
+    state.start()
+    ending.callback(state.stop)
     join(side, switch, config, partial(reactor.callLater, 0), endpoint.wake)
-    ending.callback(side.close)
+    ending.push_async_callback(_close, side, endpoint, reactor)
     endpoint.serve(side.node)
     return SipRunning(side, endpoint, following, addresses)
+
+
+async def _close(side: SipSide, endpoint: SipEndpoint, reactor: Any) -> None:
+    """Say that it is over, to watchers and servers; of what is published elsewhere the removal is waited
+    for, but not for long.
+    """
+    side.close()
+    endpoint.flush()
+    if side.publisher is None:
+        return
+    removed: Deferred[None] = Deferred()
+    removed.addTimeout(REMOVING, reactor)
+    side.publisher.close(lambda: removed.callback(None))
+    endpoint.flush()
+    try:
+        await removed
+    except defer.TimeoutError:
+        log.warning("some publications stay until they expire", of=len(side.publisher))

@@ -199,9 +199,7 @@ class Streams:
 
     def _unreachable(self, failure: Failure, connection: SipConnection) -> None:
         if not isinstance(failure.value, CancelledError):
-            log.info(
-                "SIP server cannot be reached", peer=_shown(connection.remote), why=str(failure.value)
-            )
+            log.info("SIP server cannot be reached", peer=_shown(connection.remote), why=str(failure.value))
         self._forget(connection)
 
     def _end(self, connection: SipConnection) -> None:

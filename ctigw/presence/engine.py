@@ -249,6 +249,19 @@ class Presence:
                 watching.tell()
         self._changed(presentity)
 
+    def gone(self, presentity: str) -> None:
+        """There is no such presentity any more: nothing is known of it, and nobody can watch it."""
+        self.publications.forget(presentity)
+        here = self._presentities.get(presentity)
+        if here is None:
+            return
+        here.contributions.clear()
+        for watching in tuple(here.watchings.values()):
+            watching.state, watching.reason, watching.event = "terminated", "noresource", "noresource"
+            self._observed(here, watching)
+            watching.tell()
+        self._changed(presentity)
+
     def document(self, watching: Watching) -> bytes:
         """What ``watching`` shows now; it is told of other documents than this one from now on."""
         watching.told = self._seen(self._of(watching.presentity), watching)
@@ -266,6 +279,8 @@ class Presence:
     def _settle(self, here: _Presentity) -> None:
         try:
             for watching in tuple(here.watchings.values()):
+                if watching.state == "terminated":  # which it was told already
+                    continue
                 seen = self._seen(here, watching)
                 if seen is not watching.told and seen != watching.told:
                     watching.tell()
@@ -284,7 +299,8 @@ class Presence:
 
     def _seen(self, here: _Presentity, watching: Watching) -> bytes:
         rule = watching.rule
-        key = (rule.visibility, rule.excluded_sources, rule.whens, watching.filter)
+        told_by = (rule.visibility, rule.excluded_sources, rule.reachability_source, rule.whens)
+        key = (told_by, watching.filter)
         seen = here.views.get(key)
         if seen is None:
             seen = self._view(here, rule)
@@ -373,8 +389,10 @@ class Presence:
         self.publications.restore(publications)
 
     def _forget_if_empty(self, here: _Presentity) -> None:
-        if not (here.contributions or here.watchings or here.observers):
-            self._presentities.pop(here.name, None)
+        if here.contributions or here.watchings or here.observers:
+            return
+        if self._presentities.get(here.name) is here:
+            del self._presentities[here.name]
 
 
 def entity(presentity: str) -> str:

@@ -130,7 +130,17 @@ class Publications:
 
     def over(self, publication: Publication) -> None:
         """Its time is up, unless a change that is under way renews it."""
-        self._in_turn(Publish(publication.presentity, publication.etag, b"", 0), lambda _outcome: None)
+
+        def done(outcome: Published | PresenceError) -> None:
+            if isinstance(outcome, NotKeptError):  # it is over all the same, and the store knows until when
+                self._remove(publication)
+
+        self._in_turn(Publish(publication.presentity, publication.etag, b"", 0), done)
+
+    def forget(self, presentity: str) -> None:
+        """Remove all of ``presentity``."""
+        for publication in tuple(self.of(presentity)):
+            self.over(publication)
 
     def _in_turn(self, asked: Publish, done: Done) -> None:
         waiting = self._busy.get(asked.presentity)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from functools import partial
 
 import structlog
@@ -19,11 +20,11 @@ from ctigw.simple.publishing import TYPES
 from ctigw.simple.reaching import contact, towards
 from ctigw.simple.subscriptions import package_name
 from ctigw.sip.dialog import Dialog
-from ctigw.sip.errors import Rejected
+from ctigw.sip.errors import Malformed, Rejected
 from ctigw.sip.events import Done, Outcome
 from ctigw.sip.hops import Remote
 from ctigw.sip.machines import Incoming
-from ctigw.sip.message import Request
+from ctigw.sip.message import Request, Response
 from ctigw.sip.stack import Stack
 from ctigw.sip.timers import Timer
 from ctigw.values import named
@@ -35,6 +36,8 @@ REFRESH = 0.8
 PAUSE, LONGEST_PAUSE = 5.0, 600.0
 # Why a server ends a subscription so that it is no use to ask again (RFC 6665 §4.1.3).
 FINAL = frozenset({"rejected", "noresource", "invariant"})
+# Why it does that although it would have us again.
+AT_ONCE = frozenset({"deactivated", "timeout"})
 SUCCESS = range(200, 300)
 # What an answer that makes no dialog is taken for.
 BAD_GATEWAY = 502
@@ -57,19 +60,22 @@ class Foreign:
 
 
 class _Subscription:
-    """One presentity at one foreign server.  ``asked``: the request that began its dialog, or is to."""
+    """One presentity at one foreign server.
+
+    ``asked``: the request that began its dialog, or is to; None: there is none, and none is to be.
+    ``steady``: it has lasted so long that it was refreshed.
+    """
 
     __slots__ = (
         *("accept", "asked", "dialog", "foreign", "pause", "presentity"),
-        *("server", "timer", "uri", "wanted", "watcher"),
+        *("server", "steady", "timer", "uri", "watcher"),
     )
-
-    asked: Request
 
     def __init__(self, foreign: Foreign, uri: str, watching: Watching) -> None:
         self.foreign, self.uri = foreign, uri
         self.presentity, self.watcher, self.accept = watching.presentity, watching.watcher, watching.accept
-        self.wanted = True
+        self.asked: Request | None = None
+        self.steady = True
         self.server = 0
         self.pause = PAUSE
         self.dialog: Dialog | None = None
@@ -126,11 +132,11 @@ class Backend:
     def _leaves(self, presentity: str) -> None:
         """Nobody watches it any more."""
         for subscription in self._of.pop(presentity, ()):
-            subscription.wanted = False
+            dialog = subscription.dialog
             self._let_go(subscription)
             self._presence.contribute(presentity, subscription.key, None, "foreign")
-            if subscription.dialog is not None:
-                self._refresh(subscription, 0)
+            if dialog is not None:
+                self._end(subscription, dialog)
 
     def close(self) -> None:
         """End them all."""
@@ -141,7 +147,6 @@ class Backend:
 
     def _begin(self, subscription: _Subscription) -> None:
         """A new dialog with the server whose turn it is."""
-        subscription.dialog, subscription.timer = None, None
         headers = {
             "From": [f"<sip:{subscription.watcher}>;tag={self._token()}"],
             "To": [f"<{subscription.uri}>"],
@@ -149,42 +154,72 @@ class Backend:
             "CSeq": ["1 SUBSCRIBE"],
             "Contact": [contact(self._stack, subscription.hop)],
         }
-        subscription.asked = Request("SUBSCRIBE", subscription.uri, headers)
-        self._by_call[subscription.asked.call_id] = subscription
-        self._send(subscription, subscription.asked, subscription.hop, subscription.foreign.expires)
+        asked = subscription.asked = Request("SUBSCRIBE", subscription.uri, headers)
+        self._by_call[asked.call_id] = subscription
+        done = partial(self._answered, subscription, asked, asked)
+        self._send(subscription, asked, subscription.hop, subscription.foreign.expires, done)
 
-    def _refresh(self, subscription: _Subscription, seconds: int) -> None:
+    def _refresh(self, subscription: _Subscription) -> None:
         assert subscription.dialog is not None
+        assert subscription.asked is not None
         request = subscription.dialog.request("SUBSCRIBE")
-        self._send(subscription, request, towards(self._stack, request, None), seconds)
+        done = partial(self._answered, subscription, subscription.asked, request)
+        try:
+            target = towards(self._stack, request, None)
+        except Malformed as error:  # its Contact was of no use
+            self._refused(subscription, error.status)
+            return
+        self._send(subscription, request, target, subscription.foreign.expires, done)
 
-    def _send(self, subscription: _Subscription, request: Request, target: Remote, seconds: int) -> None:
+    def _end(self, subscription: _Subscription, dialog: Dialog) -> None:
+        """Whatever comes of it: it is over for us."""
+        request = dialog.request("SUBSCRIBE")
+        with suppress(Malformed):
+            target = towards(self._stack, request, None)
+            self._send(subscription, request, target, 0, lambda _outcome: None)
+
+    def _send(
+        self, subscription: _Subscription, request: Request, target: Remote, seconds: int, done: Done
+    ) -> None:
         request.set("Event", "presence")
         request.set("Expires", str(seconds))
         request.set("Accept", ", ".join(subscription.accept or TYPES))
         request.set("P-Asserted-Identity", f"<sip:{subscription.watcher}>")
-        done = partial(self._answered, subscription, subscription.asked)
         if subscription.foreign.ask is None:
             self._stack.request(request, target, done)
         else:
             subscription.foreign.ask(request, target, done)
 
-    def _answered(self, subscription: _Subscription, asked: Request, outcome: Outcome) -> None:
-        if not subscription.wanted or subscription.asked is not asked:
-            return
+    def _answered(
+        self, subscription: _Subscription, asked: Request, request: Request, outcome: Outcome
+    ) -> None:
+        """``request`` began the dialog, then it is ``asked``, or was sent in it."""
         response = outcome.response
-        if response is None or outcome.status not in SUCCESS:
+        accepted = response is not None and outcome.status in SUCCESS
+        if subscription.asked is not asked:  # it is over for us
+            if accepted and response is not None and request is asked:
+                with suppress(Rejected):
+                    self._end(subscription, Dialog.uac(asked, response))
+        elif response is None or not accepted:
             self._refused(subscription, outcome.status)
+        else:
+            self._accepted(subscription, request, response)
+
+    def _accepted(self, subscription: _Subscription, request: Request, response: Response) -> None:
+        assert subscription.asked is not None
+        try:
+            if subscription.dialog is None:
+                subscription.dialog = Dialog.uac(subscription.asked, response)
+            seconds = response.expires or subscription.foreign.expires
+        except Rejected:
+            self._refused(subscription, BAD_GATEWAY)
             return
-        if subscription.dialog is None:
-            try:
-                subscription.dialog = Dialog.uac(asked, response)
-            except Rejected:
-                self._refused(subscription, BAD_GATEWAY)
-                return
+        dialog = subscription.dialog
+        dialog.local_seq = max(dialog.local_seq, request.cseq)  # a password may have taken some more
+        dialog.answered(response, "SUBSCRIBE")
+        subscription.steady = request is not subscription.asked or subscription.steady
         subscription.pause = PAUSE
-        seconds = response.expires or subscription.foreign.expires
-        refresh = partial(self._refresh, subscription, subscription.foreign.expires)
+        refresh = partial(self._refresh, subscription)
         self._later(subscription, min(seconds, subscription.foreign.expires) * REFRESH, refresh)
 
     def _refused(self, subscription: _Subscription, status: int) -> None:
@@ -209,7 +244,9 @@ class Backend:
 
     def _let_go(self, subscription: _Subscription) -> None:
         """What comes in its dialog now is nobody's."""
-        self._by_call.pop(subscription.asked.call_id, None)
+        if subscription.asked is not None:
+            self._by_call.pop(subscription.asked.call_id, None)
+        subscription.asked = subscription.dialog = None
         if subscription.timer is not None:
             subscription.timer.cancel()
             subscription.timer = None
@@ -220,14 +257,15 @@ class Backend:
         """Serve a NOTIFY.  Raises `Rejected`: 400, 413, 415, 481, 489."""
         request = incoming.request
         subscription = self._by_call.get(request.call_id)
-        if subscription is None or request.to_tag not in ("", subscription.asked.from_tag):
+        asked = subscription.asked if subscription else None
+        if subscription is None or asked is None or request.to_tag not in ("", asked.from_tag):
             raise Rejected(481)
         if package_name(request) != "presence":
             raise Rejected(489, headers=(("Allow-Events", "presence"),))
         if request.body:
             self._judge(request)
         if subscription.dialog is None:  # it overtook the answer to the SUBSCRIBE
-            subscription.dialog = Dialog.notified(subscription.asked, request)
+            subscription.dialog = Dialog.notified(asked, request)
         else:
             subscription.dialog.check(request)
         incoming.respond(200)
@@ -250,15 +288,17 @@ class Backend:
             self._presence.contribute(presentity, subscription.key, None, "foreign")
             self._ended(subscription, parameters(state))
         elif request.body:
-            self._presence.contribute(presentity, subscription.key, request.body, "foreign", agent)
+            self._presence.contribute(presentity, subscription.key, request.body, subscription.key, agent)
 
     def _ended(self, subscription: _Subscription, why: dict[str, str]) -> None:
         """The server has had enough; whether and when to ask again, it says (RFC 6665 §4.1.3)."""
         self._let_go(subscription)
-        subscription.dialog = None
-        reason, wait = why.get("reason", ""), why.get("retry-after", "")
+        reason, wait = why.get("reason", "").lower(), why.get("retry-after", "")
         if reason in FINAL:
             return
-        at_once = reason in ("deactivated", "timeout")
-        pause = float(wait[:6]) if wait.isdigit() else 0.0 if at_once else subscription.pause
+        # But not again and again: a server that takes us only to send us away would do nothing else.
+        at_once, subscription.steady = reason in AT_ONCE and subscription.steady, False
+        pause = 0.0 if at_once else subscription.pause
+        if wait.isascii() and wait.isdigit():
+            pause = max(pause, float(wait[:6]))
         self._later(subscription, pause, partial(self._begin, subscription))

@@ -6,7 +6,7 @@ what the owner's rules let them see: everything, or that there is a call, but no
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Literal, Protocol
 
@@ -53,16 +53,38 @@ class DialogPackage:
     ) -> None:
         self._lamps, self._accounts, self._presence = lamps, accounts, presence
         self._has, self._owner = has, owner
+        self._open: set[DialogWatch] = set()
+        accounts.changed.append(self._reviewed)
 
     def open(self, wanted: Wanted, changed: Changed) -> DialogWatch:
         """Raises `Rejected`: 403, 404, 406."""
         lines = self._lines(wanted.resource)
         if not chosen(wanted, self.types):
             raise Rejected(406, headers=(("Accept", DIALOG_INFO),))
-        seen = min((self._seen(line, wanted.watcher) for line in lines), key=_openness)
-        if seen is Visibility.BLOCK:
+        watch = DialogWatch(self._lamps, wanted.resource, lines, wanted.watcher, changed)
+        self._decide(watch)
+        if watch.state == "terminated":
             raise Rejected(403)
-        return DialogWatch(self._lamps, wanted.resource, lines, seen, changed)
+        watch.gone = self._open.discard
+        self._open.add(watch)
+        watch.begin()
+        return watch
+
+    def _decide(self, watch: DialogWatch) -> None:
+        watch.owners = self._owners(watch.lines)
+        watch.seen = min((self._seen(line, watch.watcher) for line in watch.lines), key=_openness)
+
+    def _owners(self, lines: Iterable[str]) -> frozenset[str | None]:
+        return frozenset(map(self._owner, lines))
+
+    def _reviewed(self, aor: str) -> None:
+        """The rules of ``aor``, or whose a line is, may have changed: lamps that are lit know at once."""
+        for watch in tuple(self._open):
+            if aor in watch.owners or aor in self._owners(watch.lines):
+                before = watch.seen
+                self._decide(watch)
+                if watch.seen is not before:
+                    watch.tell()
 
     def _lines(self, resource: str) -> tuple[str, ...]:
         user = resource.partition("@")[0]
@@ -87,6 +109,10 @@ _ORDER = (
     Visibility.REACHABILITY_ONLY,
     Visibility.ALL,
 )
+_STATES: Mapping[Visibility, Literal["pending", "terminated"]] = {
+    Visibility.CONFIRM: "pending",
+    Visibility.BLOCK: "terminated",
+}
 
 
 def _openness(visibility: Visibility) -> int:
@@ -96,35 +122,64 @@ def _openness(visibility: Visibility) -> int:
 class DialogWatch:
     """One lamp.
 
-    Always full state, with a version of its own: lamps do not cope with less (RFC 4235 §3.6).
+    Always full state, with a version of its own: lamps do not cope with less (RFC 4235 §3.6).  ``owners``:
+    whose the lines are; ``seen``: how much of them, as `DialogPackage` decides.
     """
 
-    reason = requires = ""
+    requires = ""
 
     def __init__(
-        self, lamps: Lamps, resource: str, lines: tuple[str, ...], seen: Visibility, changed: Changed
+        self, lamps: Lamps, resource: str, lines: tuple[str, ...], watcher: str, tell: Changed
     ) -> None:
-        self._lamps, self._resource, self._lines, self._seen = lamps, resource, lines, seen
+        self._lamps, self._resource, self.lines, self.watcher, self.tell = (
+            *(lamps, resource, lines),
+            *(watcher, tell),
+        )
+        self.owners: frozenset[str | None] = frozenset()
+        self.seen = Visibility.BLOCK
+        self.gone: Callable[[DialogWatch], None] = lambda _watch: None
         self._version = 0
-        self._handles = [lamps.watch(line, changed) for line in lines]
+        self._told: tuple[str, list[Dialog]] | None = None
+        self._handles: list[Watched] = []
+
+    def begin(self) -> None:
+        """Be told of calls."""
+        self._handles = [self._lamps.watch(line, self._changed) for line in self.lines]
+
+    def _changed(self) -> None:
+        # Whoever sees nothing must not even see that something happens.
+        if self.seen in (Visibility.ALL, Visibility.REACHABILITY_ONLY):
+            self.tell()
 
     @property
-    def state(self) -> Literal["active", "pending"]:
+    def state(self) -> Literal["active", "pending", "terminated"]:
         """Pending until the owner decides."""
-        return "pending" if self._seen is Visibility.CONFIRM else "active"
+        return _STATES.get(self.seen, "active")
+
+    @property
+    def reason(self) -> str:
+        """Why it is terminated."""
+        return "rejected" if self.seen is Visibility.BLOCK else ""
 
     def body(self, *, full: bool) -> Body | None:
         """All dialogs of the lines, as far as this watcher may know of them."""
-        dialogs = [dialog for line in self._lines for dialog in self._lamps.dialogs(line)]
-        if self._seen is Visibility.REACHABILITY_ONLY:
+        if self.state == "terminated":
+            return None
+        dialogs = [dialog for line in self.lines for dialog in self._lamps.dialogs(line)]
+        if self.seen is Visibility.REACHABILITY_ONLY:
             dialogs = [replace(dialog, remote="") for dialog in dialogs]
-        elif self._seen is not Visibility.ALL:
+        elif self.seen is not Visibility.ALL:
             dialogs = []
+        if not full and self._told == (self.state, dialogs):
+            return None
+        self._told = (self.state, dialogs)
         document = dialog_info(f"sip:{self._resource}", self._version, dialogs)
         self._version += 1
         return Body(DIALOG_INFO, document)
 
     def close(self, _event: str) -> None:
         """The lamp is gone."""
-        for handle in self._handles:
+        self.gone(self)
+        handles, self._handles = self._handles, []
+        for handle in handles:
             handle.close()

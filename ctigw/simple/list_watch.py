@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import Literal
 
 from ctigw.expiring import After
-from ctigw.presence.engine import Presence, Watching
+from ctigw.presence.engine import Presence, State, Watching
 from ctigw.presence.errors import TooManyError
 from ctigw.presence.filters import Filters
 from ctigw.presence.lists import Instance, Rlmi
@@ -73,11 +72,18 @@ class Lists:
             self._open.pop(resource, None)
 
     def _changed(self, aor: str) -> None:
-        """Somebody's contacts may be others now."""
+        """Somebody's contacts may be others now, somebody may be there who was not, or may be watched by
+        whom they refused.
+        """
         user, _, domain = aor.partition("@")
         person = self._accounts.get(aor)
         for watch in tuple(self._open.get(f"{user}{CONTACTS}@{domain}", ())):
-            watch.set_members(tuple(person.contacts) if person else ())
+            if person is None:
+                watch.end("noresource")
+            else:
+                watch.set_members(tuple(person.contacts))
+        for watch in [watch for same in self._open.values() for watch in same]:
+            watch.try_again(aor)
 
 
 def owner_of(resource: str) -> str:
@@ -89,8 +95,6 @@ def owner_of(resource: str) -> str:
 class ListWatch:
     """One watcher's view of a list."""
 
-    state: Literal["active"] = "active"
-    reason = ""
     requires = "eventlist"
 
     def __init__(
@@ -109,6 +113,8 @@ class ListWatch:
         self._members: dict[str, Watching | Instance] = {}
         # In the order in which they were touched.
         self._touched: dict[str, None] = {}
+        self.state: State = "active"
+        self.reason = ""
         self._others = self._waiting = self._closed = False
         self.later: Callable[[Callable[[], None]], object] = lambda call: call()
         self.gone: Callable[[ListWatch], None] = lambda _watch: None
@@ -126,6 +132,18 @@ class ListWatch:
         self._others = True  # who left can only be told by a full list
         self._soon()
 
+    def try_again(self, member: str) -> None:
+        """Perhaps ``member`` can be watched now who could not."""
+        known = self._members.get(member)
+        if known is not None and known.state == "terminated":
+            self._members[member] = self._watching(member)
+            self._touch(member)
+
+    def end(self, reason: str) -> None:
+        """There is no such list any more."""
+        self.state, self.reason = "terminated", reason
+        self._tell()
+
     def _watching(self, member: str) -> Watching | Instance:
         if not self._accounts.exists(member):
             return NOBODY
@@ -137,6 +155,9 @@ class ListWatch:
             return TOO_MANY
 
     def _touch(self, member: str) -> None:
+        known = self._members.get(member)
+        if isinstance(known, Watching) and known.state == "terminated":
+            self._presence.leave(known, known.event)
         self._touched[member] = None
         self._soon()
 
@@ -153,6 +174,8 @@ class ListWatch:
 
     def body(self, *, full: bool) -> Body | None:
         """Everybody, or those whose state has changed."""
+        if self.state == "terminated":
+            return None
         full = full or self._others
         told = self._members if full else {m: self._members[m] for m in self._touched if m in self._members}
         self._touched, self._others = {}, False

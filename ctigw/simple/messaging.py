@@ -10,7 +10,7 @@ import structlog
 
 from ctigw.simple.accounts import Accounts
 from ctigw.simple.headers import date, media_type
-from ctigw.simple.proxy import Branch, Proxy, relayed
+from ctigw.simple.proxy import Branch, Fork, Proxy, relayed
 from ctigw.simple.reaching import reachable
 from ctigw.simple.registrar import Registrar
 from ctigw.sip.errors import Rejected
@@ -78,8 +78,8 @@ class Messaging:
     ) -> None:
         self._stack, self._proxy, self._accounts, self._registrar = stack, proxy, accounts, registrar
         self._now, self._token, self._mailbox, self._history = now, token, mailbox, history
-        # Those whose waiting messages are on their way.
-        self._delivering: set[str] = set()
+        # Those whose waiting messages are on their way, and whether they have registered again since.
+        self._delivering: dict[str, bool] = {}
         registrar.reached = self._reached
 
     def message(self, incoming: Incoming, sender: str, recipient: str) -> None:
@@ -133,22 +133,33 @@ class Messaging:
     # Those who come back
 
     def _reached(self, aor: str) -> None:
-        if self._mailbox is not None and aor not in self._delivering:
-            self._delivering.add(aor)
+        if self._mailbox is None:
+            return
+        if aor in self._delivering:
+            self._delivering[aor] = True
+        else:
+            self._delivering[aor] = False
             self._mailbox.waiting(aor, partial(self._deliver, aor))
+
+    def _stop(self, aor: str) -> None:
+        if self._delivering.pop(aor):
+            self._reached(aor)
 
     def _deliver(self, aor: str, notes: list[Note]) -> None:
         """One after the other, so that they arrive in order; the first that does not stops them."""
         branches = self._branches(aor)
         if not notes or not branches:
-            self._delivering.discard(aor)
+            self._stop(aor)
             return
-        request = self._request(notes[0], branches[0].uri)
-        self._stack.request(request, branches[0].target, partial(self._delivered, aor, notes))
+        note = self._request(notes[0])
+        copies = [
+            (Request(note.method, branch.uri, note.headers, note.body), branch.target) for branch in branches
+        ]
+        Fork(self._stack, partial(self._delivered, aor, notes)).send(copies)
 
     def _delivered(self, aor: str, notes: list[Note], outcome: Outcome) -> None:
         if outcome.status in AWAY:
-            self._delivering.discard(aor)
+            self._stop(aor)
             return
         if outcome.status not in SUCCESS:
             log.info("a kept message was refused", recipient=aor, status=outcome.status)
@@ -156,7 +167,7 @@ class Messaging:
         self._mailbox.remove(notes[0])
         self._deliver(aor, notes[1:])
 
-    def _request(self, note: Note, uri: str) -> Request:
+    def _request(self, note: Note) -> Request:
         headers = {
             "From": [f"<sip:{note.sender}>;tag={self._token()}"],
             "To": [f"<sip:{note.recipient}>"],
@@ -166,4 +177,4 @@ class Messaging:
             "Date": [date(note.at)],
             "Content-Type": [note.content_type],
         }
-        return Request("MESSAGE", uri, headers, note.body)
+        return Request("MESSAGE", f"sip:{note.recipient}", headers, note.body)

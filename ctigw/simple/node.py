@@ -71,7 +71,10 @@ class Node:
         while True:
             for event in events:
                 self._serve(event)
-            self._presence.settle()
+            try:
+                self._presence.settle()
+            except Exception:  # a bug: what was answered is to be sent
+                log.exception("not settled")
             self._subscriptions.flush()
             events = self._stack.events()
             if not events:

@@ -60,11 +60,12 @@ class PresencePackage:
 class PresenceWatch:
     """One watcher of one presentity."""
 
-    __slots__ = ("_content_type", "_presence", "_watching")
+    __slots__ = ("_content_type", "_presence", "_told", "_watching")
     requires = ""
 
     def __init__(self, presence: Presence, watching: Watching, content_type: str) -> None:
         self._presence, self._watching, self._content_type = presence, watching, content_type
+        self._told: tuple[str, bytes] | None = None
 
     @property
     def state(self) -> Literal["active", "pending", "terminated"]:
@@ -83,6 +84,10 @@ class PresenceWatch:
         document = self._presence.document(self._watching)
         if self._content_type == EXPLANATION:
             document = json.dumps(self._presence.explain(self._watching.presentity)).encode()
+        # While the last NOTIFY was under way it may have become what it was before.
+        before, self._told = self._told, (self._watching.state, document)
+        if not full and before == self._told:
+            return None
         return Body(self._content_type, document)
 
     def close(self, event: str) -> None:

@@ -3,15 +3,17 @@ another domain by a static route."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 
+from ctigw.sip.digest import AUTHENTICATES, AUTHORIZATIONS, parameters
 from ctigw.sip.errors import Rejected
 from ctigw.sip.events import Outcome
-from ctigw.sip.hops import Remote
+from ctigw.sip.hops import Remote, remote_of
 from ctigw.sip.machines import Incoming
-from ctigw.sip.message import Request, parse_via
+from ctigw.sip.message import Request, Response, parse_via
 from ctigw.sip.stack import Stack
+from ctigw.sip.uri import parse_name_addr, parse_uri
 from ctigw.values import value
 
 # Responses that tell the client what it could do about it: they are preferred among those of a class (§16.7).
@@ -30,7 +32,8 @@ class Branch:
 class Fork:
     """A request on its way to several places at once; ``done`` is told the best of what came back.
 
-    The first 2xx is the best, without waiting for the others.
+    The first 2xx is the best, without waiting for the others.  What is provisional is of no interest: these
+    are requests that are answered at once.
     """
 
     __slots__ = ("_done", "_left", "_outcomes", "_stack")
@@ -48,18 +51,37 @@ class Fork:
             self._stack.forward(request, target, self._answered)
 
     def _answered(self, outcome: Outcome) -> None:
+        if outcome.status < 200:  # noqa: PLR2004 - a class of statuses
+            return
         self._outcomes.append(outcome)
         self._left -= 1
         if self._done is not None and (outcome.status // 100 == 2 or not self._left):  # noqa: PLR2004 - success
             done, self._done = self._done, None
-            done(min(self._outcomes, key=_worse))
+            done(_challenging(min(self._outcomes, key=_worse), self._outcomes))
 
 
-def _worse(outcome: Outcome) -> tuple[bool, int, bool, int]:
-    """The order of §16.7: 6xx before all others that failed, else the lowest class."""
+def _worse(outcome: Outcome) -> tuple[bool, int, bool, bool, int]:
+    """The order of §16.7: 6xx before all others that failed, else the lowest class; and what somebody has
+    answered before that nobody did.
+    """
     status = outcome.status
     success = 200 <= status < 300  # noqa: PLR2004 - a class of statuses
-    return not success, 0 if status >= 600 else status // 100, status not in TELLING, status  # noqa: PLR2004
+    grade = 0 if status >= 600 else status // 100  # noqa: PLR2004 - a class of statuses
+    return not success, grade, outcome.response is None, status not in TELLING, status
+
+
+def _challenging(best: Outcome, outcomes: Iterable[Outcome]) -> Outcome:
+    """``best``; where it asks for a password, for those of all others that do, too (§16.7 step 7)."""
+    if best.response is None or best.status not in AUTHENTICATES:
+        return best
+    asking = [o.response for o in outcomes if o.response is not None and o.status in AUTHENTICATES]
+    headers = dict(best.response.headers)
+    for name in AUTHENTICATES.values():
+        lines = [line for response in asking for line in response.lines(name)]
+        if lines:
+            headers[name] = lines
+    response = Response(best.status, best.response.reason, headers, best.response.body)
+    return Outcome(best.status, response)
 
 
 def relayed(incoming: Incoming, outcome: Outcome) -> None:
@@ -72,13 +94,17 @@ def relayed(incoming: Incoming, outcome: Outcome) -> None:
         incoming.respond(status)
 
 
-def copied(request: Request, uri: str, *, asserted: str | None = None) -> Request:
+def copied(
+    request: Request, uri: str, *, asserted: str | None = None, realms: Collection[str] = ()
+) -> Request:
     """The copy of ``request`` that is sent on to ``uri`` (§16.6).
 
     ``asserted``: who we know has sent it; what the sender says about that itself is not passed on.
+    ``realms``: ours, whose credentials are for nobody else (§22.3).
     """
     copy = Request(request.method, uri, dict(request.headers), request.body)
-    copy.set("Proxy-Authorization")
+    for name in AUTHORIZATIONS.values():
+        copy.set(name, *(line for line in request.lines(name) if not _is_for(line, realms)))
     if asserted is not None:
         copy.set("Remote-Party-ID")
         copy.set("P-Preferred-Identity")
@@ -86,18 +112,35 @@ def copied(request: Request, uri: str, *, asserted: str | None = None) -> Reques
     return copy
 
 
+def _is_for(line: str, realms: Collection[str]) -> bool:
+    """Whether credentials are for one of ``realms``, or it cannot be told for whom they are."""
+    given = parameters(line)
+    return given is None or "realm" not in given or given["realm"] in realms
+
+
 class Proxy:
-    """Sends requests for others on.  ``routes``: the next hop to each domain."""
+    """Sends requests for others on.
 
-    def __init__(self, stack: Stack, routes: Mapping[str, Remote]) -> None:
-        self._stack, self._routes = stack, dict(routes)
+    ``routes``: the next hop to each domain; "*" is each other one.  ``realms``: of our passwords.
+    """
 
-    def forward(self, incoming: Incoming, host: str, identity: str) -> None:
-        """Send a request for somebody at ``host`` on.  Raises `Rejected`: 404, 482, 483."""
-        target = self._routes.get(host)
+    def __init__(self, stack: Stack, routes: Mapping[str, Remote], realms: Collection[str] = ()) -> None:
+        self._stack, self._routes, self._realms = stack, dict(routes), frozenset(realms)
+
+    def forward(self, incoming: Incoming, identity: str) -> None:
+        """Send a request for somebody else on: where its Route says, else to the domain of its Request-URI.
+
+        Raises `Rejected`: 404, 482, 483; `Malformed`.
+        """
+        request = incoming.request
+        routes = request.values("Route")
+        uri = parse_uri(parse_name_addr(routes[0]).uri if routes else request.uri)
+        target = self._routes.get(uri.host) or self._routes.get("*")
+        if routes:
+            target = self._routes.get(uri.host) or remote_of(uri)
         if target is None:
             raise Rejected(404, "No route to that domain")
-        self.send(incoming, [Branch(incoming.request.uri, target)], identity, partial(relayed, incoming))
+        self.send(incoming, [Branch(request.uri, target)], identity, partial(relayed, incoming))
 
     def _has_been_here(self, request: Request) -> bool:
         """Whether we have sent it on before: nothing changes on the way that would make it go elsewhere
@@ -114,6 +157,7 @@ class Proxy:
         if self._has_been_here(incoming.request):
             raise Rejected(482)
         copies = [
-            (copied(incoming.request, branch.uri, asserted=identity), branch.target) for branch in branches
+            (copied(incoming.request, branch.uri, asserted=identity, realms=self._realms), branch.target)
+            for branch in branches
         ]
         Fork(self._stack, done).send(copies)

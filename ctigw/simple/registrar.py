@@ -1,7 +1,11 @@
-"""The registrar (RFC 3261 §10): where users can be reached, each binding until it expires."""
+"""The registrar (RFC 3261 §10): where users can be reached, each binding until it expires.
+
+All changes of one address's bindings happen one after the other, each when the one before it is stored.
+"""
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable
 from functools import partial
 
@@ -9,11 +13,16 @@ from ctigw.expiring import After, Expiring
 from ctigw.simple.headers import Expiries
 from ctigw.simple.reaching import way_back
 from ctigw.sip.errors import Malformed, Rejected
-from ctigw.sip.hops import Remote
+from ctigw.sip.hops import Remote, remote_of
 from ctigw.sip.machines import Incoming
 from ctigw.sip.message import Request
 from ctigw.sip.uri import parse_name_addr, parse_uri
 from ctigw.values import named, value
+
+# Changes that wait for those before them: a client that has so many under way asks for trouble.
+WAITING = 32
+# Characters of a contact's URI: what is longer cannot be stored.
+LONGEST = 1024
 
 
 class Binding:
@@ -62,6 +71,8 @@ class Registrar:
     ) -> None:
         self._settings, self._now, self._keep = settings, now, keep
         self._of: dict[str, dict[str, Binding]] = {}
+        # The addresses that have a change under way, and the changes that wait for it.
+        self._busy: dict[str, deque[Callable[[], None]]] = {}
         self._expiring: Expiring[Binding] = Expiring(now, after, self._over)
         self.reached: Callable[[str], None] = lambda _aor: None
 
@@ -78,27 +89,72 @@ class Registrar:
             self._put(binding)
 
     def register(self, incoming: Incoming, aor: str) -> None:
-        """Serve a REGISTER for ``aor``.  Raises `Rejected`: 400, 403, 423, 500."""
+        """Serve a REGISTER for ``aor``: 200, 400, 403, 423, 500, 503."""
+        if len(self._busy.get(aor, ())) >= WAITING:
+            incoming.respond(503, [("Retry-After", "5")])
+        else:
+            self._in_turn(aor, partial(self._begin, incoming, aor))
+
+    def forget(self, aor: str) -> None:
+        """There is nobody of that name any more."""
+        self._in_turn(aor, partial(self._end, aor, lambda _binding: True))
+
+    def _over(self, binding: Binding) -> None:
+        """Its time is up, unless a change that is under way renews it."""
+        self._in_turn(binding.aor, partial(self._end, binding.aor, lambda other: other is binding))
+
+    def _in_turn(self, aor: str, change: Callable[[], None]) -> None:
+        waiting = self._busy.get(aor)
+        if waiting is None:
+            self._busy[aor] = deque()
+            change()
+        else:
+            waiting.append(change)
+
+    def _next(self, aor: str) -> None:
+        waiting = self._busy[aor]
+        if waiting:
+            waiting.popleft()()
+        else:
+            del self._busy[aor]
+
+    def _end(self, aor: str, meant: Callable[[Binding], bool]) -> None:
+        """Whatever the store says: it knows by itself until when a binding lasts."""
+        gone = tuple(filter(meant, self._of.get(aor, {}).values()))
+        for binding in gone:
+            self._take(binding)
+        if gone:
+            self._keep(Moved((), gone), lambda _kept: self._next(aor))
+        else:
+            self._next(aor)
+
+    def _begin(self, incoming: Incoming, aor: str) -> None:
         request = incoming.request
-        contacts = request.values("Contact")
-        clear = contacts == ["*"]
-        moved = self._clear(request, aor) if clear else self._moved(incoming, aor, contacts)
+        try:
+            contacts = request.values("Contact")
+            clear = contacts == ["*"]
+            moved = self._clear(request, aor) if clear else self._moved(incoming, aor, contacts)
+        except Rejected as refusal:
+            incoming.reject(refusal)
+            self._next(aor)
+            return
         if moved.put or moved.gone:
             self._keep(moved, partial(self._kept, incoming, aor, moved))
         else:
             self._kept(incoming, aor, moved, True)
 
     def _kept(self, incoming: Incoming, aor: str, moved: Moved, kept: bool) -> None:
-        if not kept:
+        if kept:
+            for binding in moved.gone:
+                self._take(binding)
+            for binding in moved.put:
+                self._put(binding)
+            incoming.respond(200, [("Contact", self._shown(binding)) for binding in self.bindings(aor)])
+        else:
             incoming.respond(503, [("Retry-After", "5")])
-            return
-        for binding in moved.gone:
-            self._take(binding)
-        for binding in moved.put:
-            self._put(binding)
-        incoming.respond(200, [("Contact", self._shown(binding)) for binding in self.bindings(aor)])
-        if moved.put:
+        if kept and moved.put:
             self.reached(aor)
+        self._next(aor)
 
     def _clear(self, request: Request, aor: str) -> Moved:
         if request.get("Expires").strip() != "0":
@@ -118,14 +174,21 @@ class Registrar:
             uri = parse_uri(contact.uri)
             if uri.scheme not in ("sip", "sips"):
                 raise Rejected(400, "Contact is no SIP address")
+            if len(contact.uri) > LONGEST:
+                raise Rejected(400, "Contact is too long")
+            if not contact.uri.isascii():  # the rest is to be escaped (§25.1)
+                raise Rejected(400, "Bad Contact")
             old = here.get(contact.uri)
             if old is not None:
                 self._in_order(old, request)
             seconds = self._settings.expiries.granted(request, contact.param("expires"))
             if seconds:
+                back = way_back(incoming)
+                if back is None:
+                    remote_of(uri)  # refused now, and not when something is to be sent there
                 q, expires = _q(contact.param("q")), self._now() + seconds
                 call_id, cseq = request.get("Call-ID"), request.cseq
-                put.append(Binding(aor, contact.uri, q, expires, call_id, cseq, way_back(incoming)))
+                put.append(Binding(aor, contact.uri, q, expires, call_id, cseq, back))
             elif old is not None:
                 gone.append(old)
         if len({*here, *(binding.uri for binding in put)}) - len(gone) > self._settings.contacts:
@@ -154,10 +217,6 @@ class Registrar:
         self._expiring.drop(binding)
         if not here:
             self._of.pop(binding.aor, None)
-
-    def _over(self, binding: Binding) -> None:
-        self._take(binding)
-        self._keep(Moved((), (binding,)), lambda _kept: None)
 
 
 def _q(text: str | None) -> float:

@@ -58,6 +58,7 @@ class Server:
     def __init__(self, parts: Parts, locals_: Sequence[Local]) -> None:
         self._parts = parts
         self._places = {(local.host, local.port) for local in locals_}
+        self._ports = {0, *(local.port for local in locals_)}
         self.methods: Mapping[str, Method] = {
             "OPTIONS": Method(self._options, Server),
             "REGISTER": Method(self._register, Registrar),
@@ -76,10 +77,8 @@ class Server:
         uri = parse_uri(request.uri)
         if uri.scheme not in SCHEMES:
             raise Rejected(416)
-        if request.values("Route"):
-            self._forward(incoming, parse_uri(parse_name_addr(request.values("Route")[0]).uri).host)
-        elif not self._is_ours(uri):
-            self._forward(incoming, uri.host)
+        if request.values("Route") or not self._is_ours(uri):
+            self._forward(incoming)
         else:
             self._here(incoming)
 
@@ -101,7 +100,7 @@ class Server:
         request.set("Route", *routes)
 
     def _is_us(self, uri: Uri) -> bool:
-        return self._is_place(uri) or (not uri.port and uri.host in self._parts.accounts.names)
+        return self._is_place(uri) or (uri.port in self._ports and uri.host in self._parts.accounts.names)
 
     def _is_place(self, uri: Uri) -> bool:
         default = 5061 if uri.scheme == "sips" or uri.param("transport") == "tls" else 5060
@@ -110,9 +109,18 @@ class Server:
     def _is_ours(self, uri: Uri) -> bool:
         return uri.host in self._parts.accounts.names or self._is_place(uri)
 
-    def _forward(self, incoming: Incoming, host: str) -> None:
-        identity = self._parts.identities.of(incoming, proxy=True)
-        self._parts.proxy.forward(incoming, host, identity)
+    def _forward(self, incoming: Incoming) -> None:
+        """For those who are ours, or whom peers speak for that we trust: nobody else is sent on."""
+        request, parts = incoming.request, self._parts
+        if request.method == "INVITE":
+            raise Rejected(405, headers=(("Allow", ", ".join(self.methods)),))
+        unknown = option_tags(request, "Proxy-Require")
+        if unknown:
+            raise Rejected(420, headers=(("Unsupported", ", ".join(sorted(unknown))),))
+        identity = parts.identities.of(incoming, proxy=True)
+        if not (parts.accounts.exists(identity) or parts.identities.trusts(incoming)):
+            raise Rejected(403, "Not For Strangers")
+        parts.proxy.forward(incoming, identity)
 
     def _resource(self, request: Request) -> str:
         return self._parts.accounts.canonical(aor(request.uri))

@@ -16,9 +16,9 @@ import structlog
 from ctigw.expiring import After, Expiring
 from ctigw.simple.headers import Expiries, accepted, media_type, option_tags, parameters
 from ctigw.simple.packages import Package, Wanted, Watch
-from ctigw.simple.reaching import contact, towards, way_back
+from ctigw.simple.reaching import contact, towards, way_that_leads_back
 from ctigw.sip.dialog import Dialog, Key, key_of
-from ctigw.sip.errors import Rejected
+from ctigw.sip.errors import Malformed, Rejected
 from ctigw.sip.events import Outcome
 from ctigw.sip.hops import Remote
 from ctigw.sip.machines import Incoming
@@ -36,10 +36,11 @@ log = structlog.get_logger(__name__)
 @named
 class Settings:
     """``expiries``: seconds that a subscription may last; ``notify_seconds``: the least between two
-    NOTIFYs.
+    NOTIFYs; ``per_watcher``: subscriptions, of all packages.
     """
 
     expiries: Expiries
+    per_watcher: int = 5_000
     notify_seconds: float = 0.0
 
 
@@ -48,7 +49,7 @@ class Subscription:
 
     __slots__ = (
         *("back", "dialog", "due", "event", "expires", "full", "package", "sent"),
-        *("ended", "in_flight", "pending", "watch", "watcher"),
+        *("ended", "in_flight", "open", "pending", "watch", "watcher"),
     )
 
     watch: Watch
@@ -57,6 +58,8 @@ class Subscription:
         self.dialog, self.watcher = dialog, watcher
         self.event, self.package, self.back = event, package, back
         self.due = 0
+        # Whether `watch` is still to be closed.
+        self.open = True
         self.expires = 0.0
         # Whether the next NOTIFY has to say everything.
         self.full = True
@@ -86,6 +89,8 @@ class Subscriptions:
         self._by_dialog: dict[Key, Subscription] = {}
         self._expiring: Expiring[Subscription] = Expiring(now, after, partial(self._end, reason="timeout"))
         self._due: dict[Subscription, None] = {}
+        # How many each watcher has.
+        self._watchers: Counter[str] = Counter()
 
     def __len__(self) -> int:
         return len(self._by_dialog)
@@ -97,9 +102,11 @@ class Subscriptions:
         request = incoming.request
         package = self._package(request)
         seconds = self._settings.expiries.granted(request)
+        if self._watchers[watcher] >= self._settings.per_watcher:
+            raise Rejected(403, "Too many subscriptions")
         tag = self._token()
         dialog = Dialog.uas(request, tag, contact(self._stack, incoming.source))
-        event, back = request.get("Event"), way_back(incoming)
+        event, back = request.get("Event"), way_that_leads_back(self._stack, incoming)
         subscription = Subscription(dialog, watcher, event, package.name, back)
         wanted = Wanted(
             resource=resource,
@@ -117,6 +124,7 @@ class Subscriptions:
             raise Rejected(403)
         incoming.respond(200, _granted(subscription, seconds), tag=tag)
         self._by_dialog[dialog.key] = subscription
+        self._watchers[watcher] += 1
         self._counters[f"subscriptions to {package.name}"] += 1
         self._extend(subscription, seconds)
 
@@ -132,8 +140,9 @@ class Subscriptions:
         if package_name(request) != subscription.package:
             raise Rejected(489, headers=self._allow_events())
         seconds = self._settings.expiries.granted(request)
+        back = way_that_leads_back(self._stack, incoming)
         subscription.dialog.check(request)
-        subscription.back = way_back(incoming)
+        subscription.back = back
         incoming.respond(200, _granted(subscription, seconds))
         self._extend(subscription, seconds)
 
@@ -171,12 +180,18 @@ class Subscriptions:
         while self._due:
             due, self._due = self._due, {}
             for subscription in due:
-                if subscription.in_flight:
-                    subscription.pending = True
-                elif (wait := self._too_soon(subscription)) > 0:
-                    self._later(subscription, wait)
-                else:
-                    self._try_to_notify(subscription)
+                try:
+                    self._say(subscription)
+                except Exception:  # a bug: it must not cost the others what they wait for
+                    log.exception("not notified", watcher=subscription.watcher)
+
+    def _say(self, subscription: Subscription) -> None:
+        if subscription.in_flight:
+            subscription.pending = True
+        elif (wait := self._too_soon(subscription)) > 0:
+            self._later(subscription, wait)
+        else:
+            self._notify(subscription)
 
     def _too_soon(self, subscription: Subscription) -> float:
         """Seconds until the next NOTIFY may be sent; one that was asked for, or is the last, may always."""
@@ -194,24 +209,16 @@ class Subscriptions:
             subscription.pending = False
             self._changed(subscription)
 
-    def _try_to_notify(self, subscription: Subscription) -> None:
-        try:
-            self._notify(subscription)
-        except Exception:  # a bug, which must not cost others their NOTIFYs
-            log.exception("not notified", watcher=subscription.watcher)
-            self._over(subscription, "noresource")
-
     def _notify(self, subscription: Subscription) -> None:
         watch = subscription.watch
         if watch.state == "terminated" and not subscription.ended:
             self._over(subscription, watch.reason or "noresource")
-        if subscription.dialog.key not in self._by_dialog and not subscription.ended:
+        if not subscription.open:
             return
         body = watch.body(full=subscription.full)
         if body is None and not subscription.full and not subscription.ended:
             return
         subscription.full = subscription.pending = False
-        subscription.in_flight, subscription.sent = True, self._now()
         fields = [
             ("Event", subscription.event),
             ("Subscription-State", self._state(subscription)),
@@ -222,10 +229,15 @@ class Subscriptions:
             fields.append(("Content-Type", body.content_type))
             data = body.data
         request = subscription.dialog.ready("NOTIFY", fields, data)
+        try:
+            target = towards(self._stack, request, subscription.back)
+        except Malformed as error:  # the connection is gone, and the Contact was of no use
+            self._gone(subscription, error.status)
+            return
+        subscription.in_flight, subscription.sent = True, self._now()
         if subscription.ended:
-            watch.close(subscription.ended)
+            self._close(subscription, subscription.ended)
         self._counters["NOTIFYs sent"] += 1
-        target = towards(self._stack, request, subscription.back)
         self._stack.send(request, target, partial(self._answered, subscription))
 
     def _state(self, subscription: Subscription) -> str:
@@ -243,11 +255,12 @@ class Subscriptions:
             self._changed(subscription)
 
     def _gone(self, subscription: Subscription, status: int) -> None:
-        if not subscription.ended:
-            log.info("watcher is gone", watcher=subscription.watcher, status=status)
-            self._counters["watchers gone"] += 1
-            self._over(subscription, "noresource")
-            subscription.watch.close("giveup")
+        if not subscription.open:
+            return
+        log.info("watcher is gone", watcher=subscription.watcher, status=status)
+        self._counters["watchers gone"] += 1
+        self._over(subscription, subscription.ended or "noresource")
+        self._close(subscription, "giveup")
 
     # The end
 
@@ -258,13 +271,23 @@ class Subscriptions:
         self._changed(subscription)
 
     def _over(self, subscription: Subscription, reason: str) -> None:
+        """No SUBSCRIBE renews it any more; a NOTIFY is to be sent still."""
         subscription.ended = reason
         self._expiring.drop(subscription)
         self._by_dialog.pop(subscription.dialog.key, None)
 
+    def _close(self, subscription: Subscription, event: str) -> None:
+        """Nothing is to be sent any more."""
+        subscription.open = False
+        subscription.watch.close(event)
+        self._watchers[subscription.watcher] -= 1
+        if not self._watchers[subscription.watcher]:
+            del self._watchers[subscription.watcher]
+
     def close(self) -> None:
-        """End them all: whoever wants to know more has to subscribe again."""
+        """End them all, now: whoever wants to know more has to subscribe again."""
         for subscription in tuple(self._by_dialog.values()):
+            subscription.in_flight = False
             self._end(subscription, "deactivated")
 
 

@@ -14,7 +14,7 @@ import structlog
 from sqlalchemy.orm import Session
 from twisted.python.failure import Failure
 
-from ctigw.store.database import Database
+from ctigw.store.database import Database, is_trouble
 
 Item = TypeVar("Item")
 # Writes all, in their order; which of them it took.
@@ -63,7 +63,7 @@ class Grouped(Generic[Item]):
 
     def _next(self) -> None:
         group, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
-        written = self._database.submit(self._write, [item for item, _ in group])
+        written = self._database.submit(_written, self._write, [item for item, _ in group])
         written.addBoth(self._written, [done for _, done in group])
 
     def _written(self, outcome: Sequence[bool] | Failure, waiting: Sequence[Done]) -> None:
@@ -75,3 +75,21 @@ class Grouped(Generic[Item]):
         for done, taken in zip(waiting, outcome, strict=True):
             done(taken)
         self._told()
+
+
+def _written(session: Session, write: Write[Item], items: Sequence[Item]) -> list[bool]:
+    """Write ``items``; which of them were taken.  Raises what is the database's trouble.
+
+    When they cannot be written together, each half is tried: what nobody can store costs the others nothing.
+    """
+    try:
+        with session.begin_nested():
+            return list(write(session, items))
+    except Exception as error:
+        if is_trouble(session, error):
+            raise
+        if len(items) == 1:
+            log.warning("cannot be stored", why=type(error).__name__)
+            return [False]
+    half = len(items) // 2
+    return _written(session, write, items[:half]) + _written(session, write, items[half:])
