@@ -21,7 +21,8 @@ from ctigw.csta.validation import validator
 from ctigw.sip.events import Done
 from ctigw.sip.hops import Remote
 from ctigw.sip.machines import Client, Incoming
-from ctigw.sip.message import Request
+from ctigw.sip.message import Request, parse_head
+from ctigw.sip.ready import Ready
 from ctigw.sip.stack import Stack
 from ctigw.store.database import Database, url_in
 from tests import bodies, postgresql
@@ -62,12 +63,16 @@ def only_valid_messages(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def only_valid_bodies(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """As `only_valid_messages`, of what SIP servers tell: not of what their users have said."""
     wrong: list[tuple[str, bytes]] = []
-    request, respond = Stack.request, Incoming.respond
+    send, respond = Stack._send, Incoming.respond
 
-    def judged_request(self: Stack, asked: Request, target: Remote, done: Done | None) -> Client:
-        if asked.method == "NOTIFY" and asked.body:
-            wrong.extend((why, asked.body) for why in bodies.faults(asked.get("Content-Type"), asked.body))
-        return request(self, asked, target, done)
+    def judged_send(
+        self: Stack, whole: Request | Ready, target: Remote, done: Done | None, *, provisional: bool
+    ) -> Client:
+        if whole.method == "NOTIFY" and whole.body:
+            written = whole.write("Via: judged") if isinstance(whole, Ready) else whole.write()
+            kind = parse_head(written.partition(b"\r\n\r\n")[0]).message.get("Content-Type")
+            wrong.extend((why, whole.body) for why in bodies.faults(kind, whole.body))
+        return send(self, whole, target, done, provisional=provisional)
 
     def judged_respond(
         self: Incoming,
@@ -82,7 +87,7 @@ def only_valid_bodies(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
             wrong.extend((why, body) for why in bodies.faults(dict(headers).get("Content-Type", ""), body))
         respond(self, status, headers, body, reason, tag)
 
-    monkeypatch.setattr(Stack, "request", judged_request)
+    monkeypatch.setattr(Stack, "_send", judged_send)
     monkeypatch.setattr(Incoming, "respond", judged_respond)
     yield
     assert wrong == []

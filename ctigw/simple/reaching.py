@@ -31,19 +31,6 @@ def way_back(incoming: Incoming) -> Remote | None:
     return source if translated else None
 
 
-def way_that_leads_back(stack: Stack, incoming: Incoming) -> Remote | None:
-    """`way_back`, for a request that begins or refreshes a dialog.
-
-    Raises `Malformed` when neither the way nor the Contact can be taken: now, while somebody can be told.
-    """
-    request, back = incoming.request, way_back(incoming)
-    contacts = request.contacts
-    if contacts and (back is None or (back.flow and not stack.connected(back))):
-        routes = request.values("Record-Route")
-        next_hop(Request("NOTIFY", contacts[0].uri, {"Route": routes} if routes else {}))
-    return back
-
-
 def towards(stack: Stack, request: Request | Ready, back: Remote | None) -> Remote:
     """Where ``request`` goes, to somebody to whom `way_back` gave ``back``.  Raises `Malformed`."""
     if back is not None and (not back.flow or stack.connected(back)):

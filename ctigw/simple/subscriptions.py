@@ -16,7 +16,7 @@ import structlog
 from ctigw.expiring import After, Expiring
 from ctigw.simple.headers import Expiries, accepted, media_type, option_tags, parameters
 from ctigw.simple.packages import Package, Wanted, Watch
-from ctigw.simple.reaching import contact, towards, way_that_leads_back
+from ctigw.simple.reaching import contact, towards, way_back
 from ctigw.sip.dialog import Dialog, Key, key_of
 from ctigw.sip.errors import Malformed, Rejected
 from ctigw.sip.events import Outcome
@@ -66,7 +66,7 @@ class Subscription:
         self.sent = 0.0
         # A NOTIFY is under way; another is to be sent.
         self.in_flight = self.pending = False
-        # The reason of the last NOTIFY, once it is to be sent.
+        # The reason of the last NOTIFY, once it is to be sent; whether it was, or there is nobody for it.
         self.ended = ""
 
 
@@ -106,7 +106,7 @@ class Subscriptions:
             raise Rejected(403, "Too many subscriptions")
         tag = self._token()
         dialog = Dialog.uas(request, tag, contact(self._stack, incoming.source))
-        event, back = request.get("Event"), way_that_leads_back(self._stack, incoming)
+        event, back = request.get("Event"), way_back(incoming)
         subscription = Subscription(dialog, watcher, event, package.name, back)
         wanted = Wanted(
             resource=resource,
@@ -140,9 +140,8 @@ class Subscriptions:
         if package_name(request) != subscription.package:
             raise Rejected(489, headers=self._allow_events())
         seconds = self._settings.expiries.granted(request)
-        back = way_that_leads_back(self._stack, incoming)
         subscription.dialog.check(request)
-        subscription.back = back
+        subscription.back = way_back(incoming)
         incoming.respond(200, _granted(subscription, seconds))
         self._extend(subscription, seconds)
 
@@ -184,6 +183,7 @@ class Subscriptions:
                     self._say(subscription)
                 except Exception:  # a bug: it must not cost the others what they wait for
                     log.exception("not notified", watcher=subscription.watcher)
+                    self._give_up(subscription)
 
     def _say(self, subscription: Subscription) -> None:
         if subscription.in_flight:
@@ -259,8 +259,7 @@ class Subscriptions:
             return
         log.info("watcher is gone", watcher=subscription.watcher, status=status)
         self._counters["watchers gone"] += 1
-        self._over(subscription, subscription.ended or "noresource")
-        self._close(subscription, "giveup")
+        self._give_up(subscription)
 
     # The end
 
@@ -275,6 +274,12 @@ class Subscriptions:
         subscription.ended = reason
         self._expiring.drop(subscription)
         self._by_dialog.pop(subscription.dialog.key, None)
+
+    def _give_up(self, subscription: Subscription) -> None:
+        """There is nobody, or nothing, for another NOTIFY."""
+        if subscription.open:
+            self._over(subscription, subscription.ended or "noresource")
+            self._close(subscription, "giveup")
 
     def _close(self, subscription: Subscription, event: str) -> None:
         """Nothing is to be sent any more."""

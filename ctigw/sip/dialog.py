@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from ctigw.sip.errors import Malformed, Rejected
+from ctigw.sip.hops import remote_of
 from ctigw.sip.message import Headers, Request, Response
 from ctigw.sip.ready import HOPS, Ready
 from ctigw.sip.uri import NameAddr, parse_name_addr, parse_uri
@@ -58,7 +59,7 @@ class Dialog:
         self.contact, self.remote_target = contact, remote_target
         self.route_set = tuple(route_set)
         for route in self.route_set:
-            _loose(route)  # refused now, and not when something is to be sent
+            remote_of(parse_uri(parse_name_addr(route).uri))  # as in `_target`
         self.local_seq, self.remote_seq = local_seq, remote_seq
 
     @classmethod
@@ -155,7 +156,8 @@ class Dialog:
         for name, content in fields:
             text += f"{name}: {content}\r\n"
             lines += 1
-        return Ready(method, uri, route, text, lines, body)
+        strict = uri != self.remote_target  # then the first hop is the Request-URI (§8.1.2)
+        return Ready(method, uri, () if strict else route, text, lines, body)
 
     def _way(self) -> tuple[str, tuple[str, ...]]:
         """The Request-URI and the values of Route."""
@@ -193,10 +195,12 @@ def _target(message: Request | Response) -> str | None:
     contacts = message.contacts
     if not contacts:
         return None
-    uri = contacts[0].uri
-    if not parse_uri(uri).host:
+    uri = parse_uri(contacts[0].uri)
+    if not uri.host:
         raise Malformed(400, "Bad Contact")
-    return uri
+    remote_of(uri)  # refused now, and not when something is to be sent
+    # Header fields are for who begins something there, and no part of a Request-URI (§19.1.1).
+    return str(replace(uri, headers="")) if uri.headers else contacts[0].uri
 
 
 def _untagged(address: NameAddr) -> str:

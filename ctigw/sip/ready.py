@@ -14,8 +14,8 @@ HOPS = 70
 class Ready(Struct, frozen=True, gc=False):
     """A request of ours, written but for its Via.
 
-    ``routes``: the values of its Route; ``fields``: all header fields but Via and Content-Length, each ended
-    by a line break, of which there are ``lines``.
+    ``routes``: the values of its Route, if those say where it goes; ``fields``: all header fields but Via and
+    Content-Length, each ended by a line break, of which there are ``lines``.
     """
 
     method: str
@@ -27,7 +27,8 @@ class Ready(Struct, frozen=True, gc=False):
 
     def write(self, via: str) -> bytes:
         """As it is sent, with ``via`` ("Via: ...").  Raises `ValueError` for a line break in a field."""
-        text = f"{self.method} {self.uri} SIP/2.0\r\n{via}\r\n{self.fields}Content-Length: {len(self.body)}\r\n\r\n"
+        start = f"{self.method} {self.uri} SIP/2.0\r\n{via}\r\n"
+        text = f"{start}{self.fields}Content-Length: {len(self.body)}\r\n\r\n"
         # Beside the fields: the first line, Via, Content-Length, and the blank one.
         breaks = self.lines + 4
         if text.count("\n") != breaks or text.count("\r") != breaks:

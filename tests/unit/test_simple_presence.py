@@ -311,20 +311,6 @@ def test_a_watcher_that_is_lost_while_it_leaves_leaves_nothing() -> None:
         nothing_left(bench)
 
 
-def test_a_contact_that_is_of_no_use_when_the_connection_is_gone_costs_nobody_else_anything() -> None:
-    bench = Bench()
-    flow = Remote("TCP", "192.0.2.15", 40_001, 7, 1)
-    contact = "<sip:bob@192.0.2.15;transport=smoke>"
-    assert bench.ask("SUBSCRIBE", "bob", "alice", flow, Event="presence", Contact=contact).status == 200
-    bench.notified()
-    watched(bench, "carol")
-    bench.side.node.lost(flow)
-    bench.publish(body=pidf("open", "busy"))
-    (notify,) = bench.notified()
-    assert notify.to.uri == "sip:carol@example.com"
-    assert len(bench.side.subscriptions) == 1
-
-
 def test_notifies_keep_their_distance_when_they_have_to() -> None:
     bench = Bench(OPEN + "[presence]\nnotify_seconds = 5\n")
     bench.subscribe()
