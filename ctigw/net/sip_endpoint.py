@@ -55,7 +55,10 @@ class Node(Protocol):
         """A connection is gone (it has its number), cannot be had, or there is no way for datagrams."""
 
     def outgoing(self) -> Sequence[tuple[Remote, bytes]]:
-        """What is to be sent, which is then forgotten; nothing to a connection closes it."""
+        """What is to be sent, which is then forgotten; nothing to a connection closes it.
+
+        It may be a part of it: what is left comes when this is called again, until there is nothing.
+        """
 
     def next_timeout(self) -> float | None:
         """When `timeout` is to be called."""
@@ -136,14 +139,15 @@ class SipEndpoint:
             self._fails(error)
 
     def _flush(self, node: Node) -> None:
-        for remote, data in node.outgoing():
-            try:
-                if remote.transport == "UDP":
-                    self._send(remote, data)
-                else:
-                    self._streams.send(remote, data)
-            except Exception as error:  # noqa: BLE001 - a bug, which must not keep the others from being sent
-                self._fails(error)
+        while out := node.outgoing():
+            for remote, data in out:
+                try:
+                    if remote.transport == "UDP":
+                        self._send(remote, data)
+                    else:
+                        self._streams.send(remote, data)
+                except Exception as error:  # noqa: BLE001 - a bug, which must not keep others from being sent
+                    self._fails(error)
         self._streams.flush()
         due = node.next_timeout()
         if due is not None and (self._timer is None or due < self._due):

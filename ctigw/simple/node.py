@@ -54,7 +54,7 @@ class Node:
         return self._stack.next_timeout()
 
     def outgoing(self) -> list[tuple[Remote, bytes]]:
-        """Serve what has come and say what has changed by it: what is to be sent now."""
+        """Serve what has come and say what has changed by it: what is to be sent now, or a part of it."""
         self._turn()
         return self._stack.outgoing()
 

@@ -7,7 +7,7 @@ sequence number is used twice.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from functools import partial
 
@@ -28,6 +28,8 @@ from ctigw.values import named
 
 # What a NOTIFY can be answered that ends its subscription (RFC 6665 §4.2.2, RFC 5057 §5.1), beside a timeout.
 ENDING = frozenset({404, 405, 408, 410, 416, 480, 481, 482, 483, 484, 485, 489, 501, 604})
+# NOTIFYs that are written before they are sent.
+PORTION = 64
 # As the stack says that there is no way to the watcher.
 UNREACHABLE = 503
 log = structlog.get_logger(__name__)
@@ -49,7 +51,7 @@ class Subscription:
 
     __slots__ = (
         *("back", "dialog", "due", "event", "expires", "full", "package", "sent"),
-        *("ended", "in_flight", "open", "pending", "watch", "watcher"),
+        *("ended", "in_flight", "listed", "open", "pending", "watch", "watcher"),
     )
 
     watch: Watch
@@ -66,12 +68,14 @@ class Subscription:
         self.sent = 0.0
         # A NOTIFY is under way; another is to be sent.
         self.in_flight = self.pending = False
-        # The reason of the last NOTIFY, once it is to be sent; whether it was, or there is nobody for it.
+        # It is among those that have something to say.
+        self.listed = False
+        # The reason of the last NOTIFY, once it is to be sent.
         self.ended = ""
 
 
 class Subscriptions:
-    """All of them, by their dialogs.  `flush` sends what is to be sent, at the end of a turn."""
+    """All of them, by their dialogs.  `flush` sends what is to be sent, at the end of a turn, in portions."""
 
     def __init__(
         self,
@@ -88,7 +92,7 @@ class Subscriptions:
         self._now, self._after, self._token, self._counters = now, after, token, counters
         self._by_dialog: dict[Key, Subscription] = {}
         self._expiring: Expiring[Subscription] = Expiring(now, after, partial(self._end, reason="timeout"))
-        self._due: dict[Subscription, None] = {}
+        self._due: deque[Subscription] = deque()
         # How many each watcher has.
         self._watchers: Counter[str] = Counter()
 
@@ -172,18 +176,22 @@ class Subscriptions:
     # NOTIFY
 
     def _changed(self, subscription: Subscription) -> None:
-        self._due[subscription] = None
+        if not subscription.listed:
+            subscription.listed = True
+            self._due.append(subscription)
 
     def flush(self) -> None:
-        """Send what is to be said, unless a NOTIFY is under way or was just now."""
-        while self._due:
-            due, self._due = self._due, {}
-            for subscription in due:
-                try:
-                    self._say(subscription)
-                except Exception:  # a bug: it must not cost the others what they wait for
-                    log.exception("not notified", watcher=subscription.watcher)
-                    self._give_up(subscription)
+        """Send what is to be said, unless a NOTIFY is under way or was just now; a portion of it, if it is
+        much: the first of many watchers have theirs before the last one's is written.
+        """
+        for _ in range(min(PORTION, len(self._due))):
+            subscription = self._due.popleft()
+            subscription.listed = False
+            try:
+                self._say(subscription)
+            except Exception:  # a bug: it must not cost the others what they wait for
+                log.exception("not notified", watcher=subscription.watcher)
+                self._give_up(subscription)
 
     def _say(self, subscription: Subscription) -> None:
         if subscription.in_flight:

@@ -2,7 +2,7 @@
 
 One statement for hundreds of rows costs what it costs for one (see `rows`), so whoever publishes waits for
 one commit, and not for a commit of everybody who was before.  A transaction of one row costs half a
-millisecond, one of 64 rows a millisecond: so the first one waits a moment for others, too.
+millisecond, one of 64 rows a millisecond: so when many come, the first one waits a moment for others, too.
 """
 
 from __future__ import annotations
@@ -47,6 +47,8 @@ class Grouped(Generic[Item]):
         self._later = later
         self._waiting: list[tuple[Item, Done]] = []
         self._busy = False
+        # Whether the last one had company: only then is it worth waiting for.
+        self._crowded = False
 
     def put(self, item: Item, done: Done) -> None:
         """Have ``item`` written; ``done`` is told, later, whether it was."""
@@ -59,10 +61,11 @@ class Grouped(Generic[Item]):
     def _gather(self) -> None:
         if self._waiting and not self._busy:
             self._busy = True
-            self._later(0 if len(self._waiting) >= MOST else GATHERING, self._next)
+            self._later(GATHERING if self._crowded else 0, self._next)
 
     def _next(self) -> None:
         group, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
+        self._crowded = len(group) > 1
         written = self._database.submit(_written, self._write, [item for item, _ in group])
         written.addBoth(self._written, [done for _, done in group])
 

@@ -117,7 +117,14 @@ SCENARIOS = (
         sip_requests.requests(sip_requests.SUBSCRIBE),
         quick=True,
     ),
-    Scenario("publish-kept", (Row(sip_requests.DURABLE, mark=at_least(0.8)),), sip_requests.durable),
+    Scenario(
+        "publish-kept",
+        (
+            Row(sip_requests.DURABLE, mark=at_least(0.8)),
+            Row(sip_requests.TO_KAMAILIO, mark=at_least(3)),
+        ),
+        sip_requests.durable,
+    ),
     Scenario("watchers", (Row(sip_fanout.NAME, mark=at_most(2)),), sip_fanout.fan_out, quick=True),
     Scenario(
         "presence-sizes",

@@ -53,7 +53,7 @@ class SipWork(Protocol):
         """What a slot begins with; None: there is nothing left to do."""
 
     def next(self, slot: int, serial: int, message: bytes, port: int) -> bytes | None:
-        """What follows what has come: a request, ``b""`` when the slot is done, None while more is to come."""
+        """What follows what has come: a request; ``b""``: the slot is done; None: more is to come."""
 
 
 class SipLoad:

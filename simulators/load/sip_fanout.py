@@ -41,7 +41,8 @@ class Fan:
     def run(self, seconds: float) -> tuple[list[float], float]:
         """Changes for so long: the seconds that each took, and the server's CPU seconds for a NOTIFY."""
         self.server.settled_cpu()
-        before, until, taken = self.server.cpu(), time.perf_counter() + seconds, []
+        before, until = self.server.cpu(), time.perf_counter() + seconds
+        taken: list[float] = []
         while not taken or time.perf_counter() < until:
             taken.append(self._change())
             time.sleep(PAUSE)

@@ -138,14 +138,22 @@ class Kamailio(Server):
         raise KamailioError(f"it does not start: {self._log.read_text(errors='replace')[-300:]}")
 
 
+def missing(program: str, modules: str, *, kept: bool = False) -> str:
+    """What is not installed of what is needed; "" when all is."""
+    if not program:
+        return "it is not installed"
+    for module in ("presence.so", "presence_xml.so", *(("db_sqlite.so",) if kept else ())):
+        if not any((Path(folder) / module).exists() for folder in modules.split(":")):
+            return f"its module {module} is not installed"
+    return ""
+
+
 @contextlib.contextmanager
 def kamailio(folder: Path, *, kept: bool = False) -> Iterator[Server]:
     """A server of two processes on the servers' core.  Raises `KamailioError`."""
-    if not PROGRAM:
-        raise KamailioError("it is not installed")
-    for module in ("presence.so", "presence_xml.so", *(("db_sqlite.so",) if kept else ())):
-        if not any((Path(folder) / module).exists() for folder in MODULES.split(":")):
-            raise KamailioError(f"its module {module} is not installed")
+    why = missing(PROGRAM, MODULES, kept=kept)
+    if why:
+        raise KamailioError(why)
     server = Kamailio(folder, kept=kept)
     try:
         yield server
