@@ -163,7 +163,7 @@ class Bench:
 
     def notified(self, status: int = 200) -> list[Request]:
         """The NOTIFYs that came, those that answering them (with ``status``) causes among them."""
-        found = []
+        found: list[Request] = []
         while requests := [m for _, m in self.mail if isinstance(m, Request) and m.method == "NOTIFY"]:
             self.mail = [(to, m) for to, m in self.mail if m not in requests]
             for request in requests:

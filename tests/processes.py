@@ -29,7 +29,7 @@ LISTENER = '[[listeners]]\nendpoint = "tcp:0:interface=127.0.0.1"\n'
 class Gateway:
     """A gateway's process; ``config`` is TOML, ``folder`` has its file and its data.
 
-    ``log`` is what it has said so far; ``ports`` are where it listens.
+    ``log`` is what it has said so far; ``ports`` are where it listens, ``sip`` where it speaks SIP.
     """
 
     def __init__(self, config: str, folder: Path) -> None:
@@ -48,7 +48,8 @@ class Gateway:
         os.set_blocking(self._said.fileno(), False)
         self._rest, self._heard = b"", 0
         try:
-            self.ports = [self._port() for _ in range(config.count("[[listeners]]"))]
+            self.ports = [self._port(":") for _ in range(config.count("[[listeners]]"))]
+            self.sip = [self._port(" ") for _ in range(config.count("[[sip.listeners]]"))]
         except BaseException:
             self.kill()
             raise
@@ -110,8 +111,8 @@ class Gateway:
         self._process.wait(PATIENCE)
         self._said.close()
 
-    def _port(self) -> int:
-        return int(self.says("listening")["at"].rpartition(":")[2])
+    def _port(self, before: str) -> int:
+        return int(self.says("listening")["at"].rpartition(before)[2])
 
 
 def _entry(line: bytes) -> dict[str, Any]:

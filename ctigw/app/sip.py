@@ -256,7 +256,10 @@ def sip_side(
         longest=longest,
     )
     secret = secrets.token_bytes(32)
-    digests = {domain: Digest(domain, secret, clock.seconds, sip.nonce_seconds) for domain in sip.domains}
+    digests = {
+        domain: Digest(domain, secret, clock.seconds, sip.nonce_seconds, algorithms=sip.digest_algorithms)
+        for domain in sip.domains
+    }
     identities = Identities(_doors(sip), digests, accounts, Guesses(clock))
     server = Server(
         Parts(
@@ -283,6 +286,7 @@ def sip_side(
     )
     node = Node(stack, server, presence, notifier)
     identities.certified = node.certified
+    node.disconnected = backend.lost
     return SipSide(
         node=node,
         stack=stack,

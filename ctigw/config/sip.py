@@ -107,6 +107,9 @@ class Sip(Struct, frozen=True, forbid_unknown_fields=True):
     routes: tuple[Route, ...] = ()
     # Who may say that the certificates are true which servers show: a PEM file; empty: the system's.
     tls_ca: str = ""
+    # How passwords are asked for.  MD5 is what every phone knows, and many give up when there is anything
+    # else beside it, instead of taking what they know (RFC 8760).
+    digest_algorithms: Annotated[tuple[Literal["SHA-256", "MD5"], ...], Meta(min_length=1)] = ("MD5",)
     # A challenge is good for so long; then clients are given a new one without asking their user.
     nonce_seconds: Positive = 600
     # RFC 3261's estimate of a round trip, from which all its other times follow.

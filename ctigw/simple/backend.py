@@ -111,6 +111,7 @@ class Backend:
         self._of: dict[str, list[_Subscription]] = {}
         # A NOTIFY may come before the answer does, and CallManager's have no To tag.
         self._by_call: dict[str, _Subscription] = {}
+        self._places = {_place(hop) for server in self._foreign for hop in server.servers}
         if self._foreign:
             presence.first, presence.last = self._wants, self._leaves
 
@@ -142,6 +143,17 @@ class Backend:
         """End them all."""
         for presentity in tuple(self._of):
             self._leaves(presentity)
+
+    def lost(self, remote: Remote) -> None:
+        """A connection is gone, maybe with a server that knows nothing of us when it is there again, and will
+        not say so: ask soon, which finds that out.
+        """
+        if not remote.flow or _place(remote) not in self._places:
+            return
+        for subscriptions in self._of.values():
+            for subscription in subscriptions:
+                if subscription.dialog is not None and _place(subscription.hop) == _place(remote):
+                    self._later(subscription, PAUSE, partial(self._refresh, subscription))
 
     # SUBSCRIBE
 
@@ -302,3 +314,7 @@ class Backend:
         if wait.isascii() and wait.isdigit():
             pause = max(pause, float(wait[:6]))
         self._later(subscription, pause, partial(self._begin, subscription))
+
+
+def _place(remote: Remote) -> tuple[str, str, int]:
+    return remote.transport, remote.host.lower(), remote.port

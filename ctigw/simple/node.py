@@ -23,7 +23,7 @@ log = structlog.get_logger(__name__)
 
 
 class Node:
-    """The stack, and what it is there for.
+    """The stack, and what it is there for.  ``disconnected`` is told connections that are gone.
 
     What arrives is served when it is asked what is to be sent: all that came at once makes one change, and
     who has changed something otherwise has only to see to it that it is asked.
@@ -35,6 +35,7 @@ class Node:
         self._stack, self._server = stack, server
         self._presence, self._subscriptions = presence, subscriptions
         self._certified: dict[int, frozenset[str]] = {}
+        self.disconnected: Callable[[Remote], None] = lambda _remote: None
 
     def receive(self, data: bytes, source: Remote) -> None:
         """Bytes have come."""
@@ -44,6 +45,7 @@ class Node:
         """A connection is gone, or could not be opened."""
         self._certified.pop(remote.flow, None)
         self._stack.lost(remote)
+        self.disconnected(remote)
 
     def timeout(self) -> None:
         """It is the time that `next_timeout` gave."""
@@ -55,8 +57,11 @@ class Node:
 
     def outgoing(self) -> list[tuple[Remote, bytes]]:
         """Serve what has come and say what has changed by it: what is to be sent now, or a part of it."""
-        self._turn()
-        return self._stack.outgoing()
+        while True:
+            self._turn()
+            out = self._stack.outgoing()
+            if out or not self._subscriptions.waiting:
+                return out
 
     def connected(self, remote: Remote, names: tuple[str, ...]) -> None:
         """A peer has shown a certificate with these names."""
@@ -71,10 +76,7 @@ class Node:
         while True:
             for event in events:
                 self._serve(event)
-            try:
-                self._presence.settle()
-            except Exception:  # a bug: what was answered is to be sent
-                log.exception("not settled")
+            self._presence.settle()
             self._subscriptions.flush()
             events = self._stack.events()
             if not events:

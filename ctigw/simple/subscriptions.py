@@ -99,6 +99,11 @@ class Subscriptions:
     def __len__(self) -> int:
         return len(self._by_dialog)
 
+    @property
+    def waiting(self) -> bool:
+        """Whether `flush` has more to do."""
+        return bool(self._due)
+
     # SUBSCRIBE
 
     def initial(self, incoming: Incoming, resource: str, watcher: str) -> None:
@@ -298,7 +303,10 @@ class Subscriptions:
             del self._watchers[subscription.watcher]
 
     def close(self) -> None:
-        """End them all, now: whoever wants to know more has to subscribe again."""
+        """End them all, now: whoever wants to know more has to subscribe again.
+
+        There is no time to wait until those NOTIFYs are answered that are under way.
+        """
         for subscription in tuple(self._by_dialog.values()):
             subscription.in_flight = False
             self._end(subscription, "deactivated")

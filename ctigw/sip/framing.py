@@ -25,7 +25,7 @@ class StreamReader:
     the stream is `over` with it.
     """
 
-    __slots__ = ("_breaks", "_buffer", "_head", "_max_body", "_max_head", "_seen", "over")
+    __slots__ = ("_breaks", "_buffer", "_head", "_max_body", "_max_head", "_seen", "ended", "over")
 
     def __init__(self, max_head: int = 16_384, max_body: int = 131_072) -> None:
         self._max_head, self._max_body = max_head, max_body
@@ -34,6 +34,13 @@ class StreamReader:
         self._breaks = 0  # CRLFs in a row, before a message
         self._head: Head | None = None
         self.over = False
+        # Messages that have come to their end.
+        self.ended = 0
+
+    @property
+    def waits(self) -> bool:
+        """Whether a message has begun, and not ended."""
+        return not self.over and (self._head is not None or len(self._buffer) > 0)
 
     def feed(self, data: bytes) -> list[Item]:
         """What ``data`` completes, in order; of several pings one.
@@ -112,6 +119,7 @@ class StreamReader:
             items.append(head.message)
         del self._buffer[:length]
         self._head = None
+        self.ended += 1
         return True
 
     def _lose(self, items: list[Item], error: Malformed) -> bool:

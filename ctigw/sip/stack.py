@@ -52,6 +52,9 @@ class Stack:
         self._token = token
         self._layer = Transactions(timers, token, self.settings, self.counters)
         self._readers: dict[int, StreamReader] = {}
+        # Connections on which a message has begun, each once.
+        self._begun: set[int] = set()
+        self._begun_lane = timers.lane(64 * self.settings.t1, self._ended)
         self._ways: dict[tuple[str, int], tuple[int, str]] = {}
         self._no_tcp: set[Hashable] = set()
         self._no_tcp_lane = timers.lane(self.settings.no_tcp, self._no_tcp.discard)
@@ -100,6 +103,7 @@ class Stack:
     def lost(self, remote: Remote) -> None:
         """Nothing goes there (any more): what waits for an answer fails (503), or goes as a datagram."""
         was_open = self._readers.pop(remote.flow, None) is not None
+        self._begun.discard(remote.flow)
         fell_back = self._layer.lost(remote)
         place = (remote.host, remote.port)
         # One that was open and is closed says nothing of whether the next one will be taken.
@@ -122,6 +126,26 @@ class Stack:
                 self._refuse(item, source)
         if reader.over and not over:
             self._layer.send(source, b"")
+        elif reader.waits and source.flow not in self._begun:
+            self._await(source, reader)
+
+    def _await(self, source: Remote, reader: StreamReader) -> None:
+        """A message has begun: it has as long to end as anything in SIP takes."""
+        self._begun.add(source.flow)
+        self._begun_lane.add(self._timers.now(), (source, reader.ended))
+
+    def _ended(self, begun: tuple[Remote, int]) -> None:
+        """Close the connection if nothing of what was sent there has come to an end since."""
+        source, ended = begun
+        reader = self._readers.get(source.flow)
+        if reader is None:
+            return
+        self._begun.discard(source.flow)
+        if reader.waits and reader.ended == ended:
+            self.counters["messages without an end"] += 1
+            self._layer.send(source, b"")
+        elif reader.waits:
+            self._await(source, reader)
 
     def _take(self, message: Message, source: Remote) -> None:
         if isinstance(message, Response):

@@ -45,6 +45,8 @@ def test_a_listener_is_on_loopback_and_asks_for_passwords() -> None:
         ("[sip]\ndomains = []", "sip.domains: at least one is needed"),
         ("[sip]\ndomains = ['Example.com']", "sip.domains[0]: 'Example.com' is no domain in lower case"),
         ("[sip]\ndomains = ['a', 'a']", "sip.domains[1]: 'a' is there twice"),
+        ("[sip]\ndigest_algorithms = []", "sip.digest_algorithms: Expected `array` of length >= 1"),
+        ("[sip]\ndigest_algorithms = ['md5']", "sip.digest_algorithms[0]: Invalid enum value 'md5'"),
         ("[sip]\nopen_domain = true\n" + listener("address = '192.0.2.1'"), "sip.open_domain: is for"),
         ("[sip]\nroutes = [{ domain = 'b', next_hop = 'b:5060' }]", "sip.routes[0].next_hop: has the form"),
         (

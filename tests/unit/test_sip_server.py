@@ -307,3 +307,37 @@ def test_nothing_that_has_ended_needs_the_collector() -> None:
         gc.enable()
     assert not nodes[0].stack._layer.servers
     assert len(nodes[0].timers) == 0
+
+
+def test_a_message_that_does_not_end_closes_its_connection() -> None:
+    node = Node()
+    whole = wire("OPTIONS")
+    node.receive(whole[:100], FLOW)
+    node.passes(20)
+    node.receive(whole[100:-1], FLOW)  # slowly, which is as bad
+    assert node.stack.outgoing() == []
+    node.passes(20)
+    assert node.stack.outgoing() == [(FLOW, b"")]
+    assert node.stack.counters["messages without an end"] == 1
+
+
+def test_a_connection_on_which_messages_end_stays_open() -> None:
+    node = Node()
+    whole = wire("OPTIONS")
+    node.receive(whole[:50], FLOW)
+    for _ in range(10):  # always in the midst of one
+        node.receive(whole[50:] + whole[:50], FLOW)
+        node.passes(20)
+    assert (FLOW, b"") not in node.stack.outgoing()
+    node.receive(whole[50:], FLOW)
+    node.passes(100)
+    assert (FLOW, b"") not in node.stack.outgoing()
+    assert node.stack.counters["messages without an end"] == 0
+
+
+def test_nothing_is_closed_that_is_gone() -> None:
+    node = Node()
+    node.receive(wire("OPTIONS")[:100], FLOW)
+    node.stack.lost(FLOW)
+    node.passes(100)
+    assert node.stack.outgoing() == []
