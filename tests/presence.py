@@ -151,8 +151,12 @@ class Bench:
         return self.ask("SUBSCRIBE", who, whom, PEER, **more)
 
     def asked(self, method: str) -> list[tuple[Remote, Request]]:
-        """The requests of ours with this method, which are taken out of the mail, and where they went."""
-        found = [(to, m) for to, m in self.mail if isinstance(m, Request) and m.method == method]
+        """The requests of ours with this method, which are taken out of the mail, and where they went.
+
+        What was sent again because time has passed is among them once.
+        """
+        sent = [(to, m) for to, m in self.mail if isinstance(m, Request) and m.method == method]
+        found = list({request.get("Via"): (to, request) for to, request in reversed(sent)}.values())[::-1]
         self.mail = [(to, m) for to, m in self.mail if not (isinstance(m, Request) and m.method == method)]
         return found
 

@@ -223,13 +223,11 @@ class Presence:
         here = self._presentities.get(watching.presentity)
         if here is None or here.watchings.pop(watching.id, None) is None:
             return
-        known = watching.state == "terminated"  # it was rejected, and that has been told
-        if not known:
-            watching.state, watching.event = "terminated", event
         self._watched[watching.watcher] -= 1
         if not self._watched[watching.watcher]:
             del self._watched[watching.watcher]
-        if not known:
+        if watching.state != "terminated":  # else they know it already
+            watching.state, watching.event = "terminated", event
             self._observed(here, watching)
         if not here.watchings:
             self.last(watching.presentity)

@@ -51,7 +51,8 @@ class WatchersWatch:
 
     def body(self, *, full: bool) -> Body | None:
         """RFC 3858; None when nothing has changed."""
-        here = map(_watcher, self._presence.watchings(self._presentity))
+        watchings = self._presence.watchings(self._presentity)
+        here = [_watcher(watching) for watching in watchings if watching.state != "terminated"]
         over, self._over = self._over, []
         document = self._told.notify((*here, *over), full=full)
         return None if document is None else Body(CONTENT_TYPE, document)
