@@ -10,8 +10,7 @@ import math
 from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
 
-# Those of `sip.timers.Timers.after`, or of a clock's ``callLater``: seconds, and what to call then.
-After = Callable[[float, Callable[[], None]], object]
+from ctigw.means import Means
 
 
 class Ending(Protocol):
@@ -26,8 +25,8 @@ T = TypeVar("T", bound=Ending)
 class Expiring(Generic[T]):
     """Tells ``over`` of each thing whose time is up, at most a second late, never early."""
 
-    def __init__(self, now: Callable[[], float], after: After, over: Callable[[T], None]) -> None:
-        self._now, self._after, self._over = now, after, over
+    def __init__(self, means: Means, over: Callable[[T], None]) -> None:
+        self._now, self._after, self._over = means.now, means.after, over
         self._at: dict[int, set[T]] = {}
         self._ticking = False
 

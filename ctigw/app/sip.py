@@ -23,6 +23,7 @@ from ctigw.config.presence import Presence as PresenceConfig
 from ctigw.config.sip import Sip
 from ctigw.config.values import Expires
 from ctigw.directory.people import Profile
+from ctigw.means import Means
 from ctigw.net.background import spawn
 from ctigw.presence import engine
 from ctigw.presence.engine import Presence
@@ -188,102 +189,40 @@ def sip_side(
     token: Callable[[], str] | None = None,
 ) -> SipSide:
     """Everything behind the listeners that are known as ``locals_``; ``token`` gives random text."""
-    token = token or tokens(secrets.token_bytes)
-    sip, presence_config = config.sip, config.presence
+    sip, counters = config.sip, Counter[str]()
     timers = Timers(clock.seconds)
-    counters: Counter[str] = Counter()
-    stack = Stack(timers, token, locals_, _stack_settings(sip))
+    means = Means(clock.seconds, timers.after, token or tokens(secrets.token_bytes))
+    stack = Stack(timers, means.token, locals_, _stack_settings(sip))
     accounts = Accounts(
         sip.domains,
         aliases=sip.aliases,
-        elsewhere=_elsewhere(presence_config),
+        elsewhere=_elsewhere(config.presence),
         open_domain=sip.open_domain,
     )
-    presence = Presence(
-        _engine_settings(presence_config),
-        now=clock.seconds,
-        after=timers.after,
-        token=token,
-        rules=accounts.rules,
-        keep=kept.publication,
-    )
+    presence = Presence(_engine_settings(config.presence), means, rules=accounts.rules, keep=kept.publication)
     accounts.changed.append(presence.reviewed)
-    lists = Lists(
-        presence,
-        accounts,
-        {aor(each.uri): map(aor, each.members) for each in presence_config.lists},
-        after=timers.after,
-        token=token,
-        seconds=presence_config.list_seconds,
-    )
-    packages: dict[str, Package] = {
-        package.name: package
-        for package in (
-            PresencePackage(presence, accounts, lists),
-            WatcherPackage(presence, accounts),
-        )
-    }
-    bindings = Registrar(
-        registrar.Settings(
-            expiries=_expiries(sip.registration_expires), contacts=sip.limits.contacts_per_user
-        ),
-        now=clock.seconds,
-        after=timers.after,
-        keep=kept.binding,
-    )
-    notifier = Subscriptions(
-        stack,
-        subscriptions.Settings(
-            expiries=_expiries(presence_config.subscription_expires),
-            notify_seconds=presence_config.notify_seconds,
-            per_watcher=presence_config.limits.subscriptions_per_watcher,
-        ),
-        packages,
-        now=clock.seconds,
-        after=timers.after,
-        token=token,
-        counters=counters,
-    )
+    packages = _packages(config.presence, presence, accounts, means)
+    notifier = Subscriptions(stack, _subscription_settings(config.presence), packages, means, counters)
+    bindings = Registrar(_registrar_settings(sip), means, keep=kept.binding)
     proxy = Proxy(stack, {route.domain.lower(): _hop(route.next_hop) for route in sip.routes}, sip.domains)
-    longest = presence_config.limits.document_bytes
-    backend = Backend(
-        stack,
-        presence,
-        [_foreign(server, stack, token) for server in presence_config.foreign],
-        after=timers.after,
-        token=token,
-        counters=counters,
-        longest=longest,
-    )
-    secret = secrets.token_bytes(32)
-    digests = {
-        domain: Digest(domain, secret, clock.seconds, sip.nonce_seconds, algorithms=sip.digest_algorithms)
-        for domain in sip.domains
-    }
-    identities = Identities(_doors(sip), digests, accounts, Guesses(clock))
-    server = Server(
-        Parts(
-            accounts=accounts,
-            identities=identities,
-            registrar=bindings,
-            publishing=Publishing(presence, _expiries(presence_config.publication_expires), longest=longest),
-            subscriptions=notifier,
-            packages=packages,
-            messaging=Messaging(
-                stack,
-                proxy,
-                accounts,
-                bindings,
-                now=clock.seconds,
-                token=token,
-                mailbox=kept.mailbox,
-                history=kept.history,
-            ),
-            proxy=proxy,
-            backend=backend,
+    longest = config.presence.limits.document_bytes
+    foreign = [_foreign(server, stack, means.token) for server in config.presence.foreign]
+    backend = Backend(stack, presence, foreign, means, counters, longest=longest)
+    identities = Identities(_doors(sip), _digests(sip, clock), accounts, Guesses(clock))
+    parts = Parts(
+        accounts=accounts,
+        identities=identities,
+        registrar=bindings,
+        publishing=Publishing(presence, _expiries(config.presence.publication_expires), longest=longest),
+        subscriptions=notifier,
+        packages=packages,
+        messaging=Messaging(
+            stack, proxy, accounts, bindings, means, mailbox=kept.mailbox, history=kept.history
         ),
-        locals_,
+        proxy=proxy,
+        backend=backend,
     )
+    server = Server(parts, locals_)
     node = Node(stack, server, presence, notifier)
     identities.certified = node.certified
     node.disconnected = backend.lost
@@ -301,6 +240,19 @@ def sip_side(
         counters=counters,
         owners=Owners(),
     )
+
+
+def _packages(
+    settings: PresenceConfig, presence: Presence, accounts: Accounts, means: Means
+) -> dict[str, Package]:
+    """What can be subscribed to, without a switch; see `join`."""
+    fixed = {aor(each.uri): map(aor, each.members) for each in settings.lists}
+    lists = Lists(presence, accounts, fixed, means, seconds=settings.list_seconds)
+    found: tuple[Package, ...] = (
+        PresencePackage(presence, accounts, lists),
+        WatcherPackage(presence, accounts),
+    )
+    return {package.name: package for package in found}
 
 
 def join(
@@ -401,6 +353,28 @@ def _engine_settings(presence: PresenceConfig) -> engine.Settings:
         watchers_per_presentity=limits.subscriptions_per_presentity,
         watchings_per_watcher=limits.subscriptions_per_watcher,
     )
+
+
+def _subscription_settings(presence: PresenceConfig) -> subscriptions.Settings:
+    return subscriptions.Settings(
+        expiries=_expiries(presence.subscription_expires),
+        notify_seconds=presence.notify_seconds,
+        per_watcher=presence.limits.subscriptions_per_watcher,
+    )
+
+
+def _registrar_settings(sip: Sip) -> registrar.Settings:
+    return registrar.Settings(
+        expiries=_expiries(sip.registration_expires), contacts=sip.limits.contacts_per_user
+    )
+
+
+def _digests(sip: Sip, clock: IReactorTime) -> dict[str, Digest]:
+    secret = secrets.token_bytes(32)
+    return {
+        domain: Digest(domain, secret, clock.seconds, sip.nonce_seconds, algorithms=sip.digest_algorithms)
+        for domain in sip.domains
+    }
 
 
 def _doors(sip: Sip) -> list[Door]:

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import structlog
 
-from ctigw.expiring import After, Expiring
+from ctigw.means import Means
 from ctigw.presence import views
 from ctigw.presence.composition import Component, Composed, Won, compose
 from ctigw.presence.errors import TooManyError
@@ -112,21 +112,17 @@ class Presence:
     def __init__(
         self,
         settings: Settings,
+        means: Means,
         *,
-        now: Callable[[], float],
-        after: After,
-        token: Callable[[], str],
         rules: Callable[[str], Sequence[Rule]],
         keep: Keep = forgetful,
     ) -> None:
-        self._settings, self._now, self._token, self._rules = settings, now, token, rules
+        self._settings, self._rules = settings, rules
+        self._now, self._token = means.now, means.token
         self._sources = Sources(settings.source)
         self.publications = Publications(
-            keep, token, now, self._changed, per_presentity=settings.publications_per_presentity
+            means, keep, self._changed, per_presentity=settings.publications_per_presentity
         )
-        self._expiring: Expiring[Publication] = Expiring(now, after, self.publications.over)
-        self.publications.renewed = lambda publication: self._expiring.set(publication, publication.expires)
-        self.publications.removed = self._expiring.drop
         self._presentities: dict[str, _Presentity] = {}
         # In order: what is told must not depend on chance.
         self._dirty: dict[str, None] = {}

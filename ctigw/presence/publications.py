@@ -6,10 +6,11 @@ stored: so an entity-tag is either the current one or it is not, whatever a clie
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterable
 from functools import partial
 
+from ctigw.expiring import Expiring
+from ctigw.means import Means
 from ctigw.presence.composition import Component
 from ctigw.presence.errors import (
     NoSuchPublicationError,
@@ -18,6 +19,7 @@ from ctigw.presence.errors import (
     PresenceError,
     TooManyError,
 )
+from ctigw.turns import Turns
 from ctigw.values import value
 
 # Changes that wait for those before them: a client that has so many under way asks for trouble.
@@ -94,20 +96,17 @@ class Publications:
 
     def __init__(
         self,
+        means: Means,
         keep: Keep,
-        token: Callable[[], str],
-        now: Callable[[], float],
         changed: Callable[[str], None],
         *,
         per_presentity: int,
     ) -> None:
-        self._keep, self._token, self._now, self._changed = keep, token, now, changed
+        self._keep, self._token, self._now, self._changed = keep, means.token, means.now, changed
         self._most = per_presentity
         self._of: dict[str, dict[str, Publication]] = {}
-        # The presentities that have a change under way, and the changes that wait for it.
-        self._busy: dict[str, deque[tuple[Publish, Done]]] = {}
-        self.renewed: Callable[[Publication], None] = lambda _publication: None
-        self.removed: Callable[[Publication], None] = lambda _publication: None
+        self._turns = Turns()
+        self._expiring: Expiring[Publication] = Expiring(means, self.over)
 
     def __len__(self) -> int:
         return sum(map(len, self._of.values()))
@@ -123,10 +122,10 @@ class Publications:
 
     def publish(self, asked: Publish, done: Done) -> None:
         """Change what is published, after whatever is under way for the same presentity."""
-        if len(self._busy.get(asked.presentity, ())) >= WAITING:
+        if self._turns.waiting(asked.presentity) >= WAITING:
             done(TooManyError("too many publications under way"))
         else:
-            self._in_turn(asked, done)
+            self._turns.take(asked.presentity, partial(self._begin, asked, done))
 
     def over(self, publication: Publication) -> None:
         """Its time is up, unless a change that is under way renews it."""
@@ -135,27 +134,20 @@ class Publications:
             if isinstance(outcome, NotKeptError):  # it is over all the same, and the store knows until when
                 self._remove(publication)
 
-        self._in_turn(Publish(publication.presentity, publication.etag, b"", 0), done)
+        asked = Publish(publication.presentity, publication.etag, b"", 0)
+        self._turns.take(publication.presentity, partial(self._begin, asked, done))
 
     def forget(self, presentity: str) -> None:
         """Remove all of ``presentity``."""
         for publication in tuple(self.of(presentity)):
             self.over(publication)
 
-    def _in_turn(self, asked: Publish, done: Done) -> None:
-        waiting = self._busy.get(asked.presentity)
-        if waiting is None:
-            self._busy[asked.presentity] = deque()
-            self._begin(asked, done)
-        else:
-            waiting.append((asked, done))
-
     def _begin(self, asked: Publish, done: Done) -> None:
         try:
             change, apply = self._judged(asked)
         except PresenceError as error:
             done(error)
-            self._next(asked.presentity)
+            self._turns.over(asked.presentity)
             return
         kept = partial(self._kept, asked, done, apply)
         if change is None:
@@ -165,14 +157,7 @@ class Publications:
 
     def _kept(self, asked: Publish, done: Done, apply: Callable[[], Published], kept: bool) -> None:
         done(apply() if kept else NotKeptError("cannot be stored now"))
-        self._next(asked.presentity)
-
-    def _next(self, presentity: str) -> None:
-        waiting = self._busy[presentity]
-        if waiting:
-            self._begin(*waiting.popleft())
-        else:
-            del self._busy[presentity]
+        self._turns.over(asked.presentity)
 
     def _judged(self, asked: Publish) -> tuple[Change | None, Callable[[], Published]]:
         """What is to be stored, if anything, and what then makes it true.  Raises `PresenceError`."""
@@ -218,12 +203,12 @@ class Publications:
 
     def _put(self, publication: Publication) -> None:
         self._of.setdefault(publication.presentity, {})[publication.etag] = publication
-        self.renewed(publication)
+        self._expiring.set(publication, publication.expires)
 
     def _take(self, publication: Publication) -> None:
         here = self._of.get(publication.presentity, {})
         if here.pop(publication.etag, None) is not None:
-            self.removed(publication)
+            self._expiring.drop(publication)
         if not here:
             self._of.pop(publication.presentity, None)
 

@@ -13,6 +13,7 @@ from functools import partial
 
 import structlog
 
+from ctigw.means import Means
 from ctigw.presence.documents import NotPidfError, checked
 from ctigw.presence.engine import Presence, Watching
 from ctigw.simple.headers import media_type, parameters
@@ -100,14 +101,14 @@ class Backend:
         stack: Stack,
         presence: Presence,
         foreign: Iterable[Foreign],
-        *,
-        after: Callable[[float, Callable[[], None]], Timer],
-        token: Callable[[], str],
+        means: Means,
         counters: Counter[str],
+        *,
         longest: int = 65_536,
     ) -> None:
         self._stack, self._presence, self._foreign = stack, presence, tuple(foreign)
-        self._after, self._token, self._counters, self._longest = after, token, counters, longest
+        self._after, self._token = means.after, means.token
+        self._counters, self._longest = counters, longest
         self._of: dict[str, list[_Subscription]] = {}
         # A NOTIFY may come before the answer does, and CallManager's have no To tag.
         self._by_call: dict[str, _Subscription] = {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
-from ctigw.expiring import After
+from ctigw.means import Means
 from ctigw.presence.engine import Presence, State, Watching
 from ctigw.presence.errors import TooManyError
 from ctigw.presence.filters import Filters
@@ -28,14 +28,13 @@ class Lists:
         presence: Presence,
         accounts: Accounts,
         fixed: Mapping[str, Iterable[str]],
+        means: Means,
         *,
-        after: After,
-        token: Callable[[], str],
         seconds: float,
     ) -> None:
         self._presence, self._accounts = presence, accounts
         self._fixed = {uri: tuple(members) for uri, members in fixed.items()}
-        self._after, self._token, self._seconds = after, token, seconds
+        self._after, self._token, self._seconds = means.after, means.token, seconds
         self._open: dict[str, set[ListWatch]] = {}
         accounts.changed.append(self._changed)
 

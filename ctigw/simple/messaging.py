@@ -8,6 +8,7 @@ from typing import Protocol
 
 import structlog
 
+from ctigw.means import Means
 from ctigw.simple.accounts import Accounts
 from ctigw.simple.headers import date, media_type
 from ctigw.simple.proxy import Branch, Fork, Proxy, relayed
@@ -70,14 +71,14 @@ class Messaging:
         proxy: Proxy,
         accounts: Accounts,
         registrar: Registrar,
+        means: Means,
         *,
-        now: Callable[[], float],
-        token: Callable[[], str],
         mailbox: Mailbox | None = None,
         history: History = no_history,
     ) -> None:
         self._stack, self._proxy, self._accounts, self._registrar = stack, proxy, accounts, registrar
-        self._now, self._token, self._mailbox, self._history = now, token, mailbox, history
+        self._now, self._token = means.now, means.token
+        self._mailbox, self._history = mailbox, history
         # Those whose waiting messages are on their way, and whether they have registered again since.
         self._delivering: dict[str, bool] = {}
         registrar.reached = self._reached

@@ -5,11 +5,11 @@ All changes of one address's bindings happen one after the other, each when the 
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterable
 from functools import partial
 
-from ctigw.expiring import After, Expiring
+from ctigw.expiring import Expiring
+from ctigw.means import Means
 from ctigw.simple.headers import Expiries
 from ctigw.simple.reaching import way_back
 from ctigw.sip.errors import Malformed, Rejected
@@ -17,6 +17,7 @@ from ctigw.sip.hops import Remote, remote_of
 from ctigw.sip.machines import Incoming
 from ctigw.sip.message import Request
 from ctigw.sip.uri import parse_name_addr, parse_uri
+from ctigw.turns import Turns
 from ctigw.values import named, value
 
 # Changes that wait for those before them: a client that has so many under way asks for trouble.
@@ -66,14 +67,11 @@ class Settings:
 class Registrar:
     """The bindings of everybody.  ``reached`` is told who can be reached again, or in one more place."""
 
-    def __init__(
-        self, settings: Settings, *, now: Callable[[], float], after: After, keep: Keep = forgetful
-    ) -> None:
-        self._settings, self._now, self._keep = settings, now, keep
+    def __init__(self, settings: Settings, means: Means, *, keep: Keep = forgetful) -> None:
+        self._settings, self._now, self._keep = settings, means.now, keep
         self._of: dict[str, dict[str, Binding]] = {}
-        # The addresses that have a change under way, and the changes that wait for it.
-        self._busy: dict[str, deque[Callable[[], None]]] = {}
-        self._expiring: Expiring[Binding] = Expiring(now, after, self._over)
+        self._turns = Turns()
+        self._expiring: Expiring[Binding] = Expiring(means, self._over)
         self.reached: Callable[[str], None] = lambda _aor: None
 
     def __len__(self) -> int:
@@ -90,33 +88,18 @@ class Registrar:
 
     def register(self, incoming: Incoming, aor: str) -> None:
         """Serve a REGISTER for ``aor``: 200, 400, 403, 423, 500, 503."""
-        if len(self._busy.get(aor, ())) >= WAITING:
+        if self._turns.waiting(aor) >= WAITING:
             incoming.respond(503, [("Retry-After", "5")])
         else:
-            self._in_turn(aor, partial(self._begin, incoming, aor))
+            self._turns.take(aor, partial(self._begin, incoming, aor))
 
     def forget(self, aor: str) -> None:
         """There is nobody of that name any more."""
-        self._in_turn(aor, partial(self._end, aor, lambda _binding: True))
+        self._turns.take(aor, partial(self._end, aor, lambda _binding: True))
 
     def _over(self, binding: Binding) -> None:
         """Its time is up, unless a change that is under way renews it."""
-        self._in_turn(binding.aor, partial(self._end, binding.aor, lambda other: other is binding))
-
-    def _in_turn(self, aor: str, change: Callable[[], None]) -> None:
-        waiting = self._busy.get(aor)
-        if waiting is None:
-            self._busy[aor] = deque()
-            change()
-        else:
-            waiting.append(change)
-
-    def _next(self, aor: str) -> None:
-        waiting = self._busy[aor]
-        if waiting:
-            waiting.popleft()()
-        else:
-            del self._busy[aor]
+        self._turns.take(binding.aor, partial(self._end, binding.aor, lambda other: other is binding))
 
     def _end(self, aor: str, meant: Callable[[Binding], bool]) -> None:
         """Whatever the store says: it knows by itself until when a binding lasts."""
@@ -124,9 +107,9 @@ class Registrar:
         for binding in gone:
             self._take(binding)
         if gone:
-            self._keep(Moved((), gone), lambda _kept: self._next(aor))
+            self._keep(Moved((), gone), lambda _kept: self._turns.over(aor))
         else:
-            self._next(aor)
+            self._turns.over(aor)
 
     def _begin(self, incoming: Incoming, aor: str) -> None:
         request = incoming.request
@@ -136,7 +119,7 @@ class Registrar:
             moved = self._clear(request, aor) if clear else self._moved(incoming, aor, contacts)
         except Rejected as refusal:
             incoming.reject(refusal)
-            self._next(aor)
+            self._turns.over(aor)
             return
         if moved.put or moved.gone:
             self._keep(moved, partial(self._kept, incoming, aor, moved))
@@ -154,7 +137,7 @@ class Registrar:
             incoming.respond(503, [("Retry-After", "5")])
         if kept and moved.put:
             self.reached(aor)
-        self._next(aor)
+        self._turns.over(aor)
 
     def _clear(self, request: Request, aor: str) -> Moved:
         if request.get("Expires").strip() != "0":

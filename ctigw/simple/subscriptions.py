@@ -8,12 +8,13 @@ sequence number is used twice.
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 
 import structlog
 
-from ctigw.expiring import After, Expiring
+from ctigw.expiring import Expiring
+from ctigw.means import Means
 from ctigw.simple.headers import Expiries, accepted, media_type, option_tags, parameters
 from ctigw.simple.packages import Package, Wanted, Watch
 from ctigw.simple.reaching import contact, towards, way_back
@@ -82,16 +83,14 @@ class Subscriptions:
         stack: Stack,
         settings: Settings,
         packages: Mapping[str, Package],
-        *,
-        now: Callable[[], float],
-        after: After,
-        token: Callable[[], str],
+        means: Means,
         counters: Counter[str],
     ) -> None:
         self._stack, self._settings, self._packages = stack, settings, packages
-        self._now, self._after, self._token, self._counters = now, after, token, counters
+        self._now, self._after, self._token = means.now, means.after, means.token
+        self._counters = counters
         self._by_dialog: dict[Key, Subscription] = {}
-        self._expiring: Expiring[Subscription] = Expiring(now, after, partial(self._end, reason="timeout"))
+        self._expiring: Expiring[Subscription] = Expiring(means, partial(self._end, reason="timeout"))
         self._due: deque[Subscription] = deque()
         # How many each watcher has.
         self._watchers: Counter[str] = Counter()

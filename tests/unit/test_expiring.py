@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ctigw.expiring import Expiring
+from ctigw.means import Means
 
 
 class Thing:
@@ -23,6 +24,9 @@ class Clock:
     def __init__(self) -> None:
         self.time = 100.25
         self.calls: list[tuple[float, Callable[[], None]]] = []
+
+    def means(self) -> Means:
+        return Means(self.now, self.after, str)
 
     def now(self) -> float:
         return self.time
@@ -40,9 +44,7 @@ class Clock:
 
 def all_over(clock: Clock) -> tuple[Expiring[Thing], list[tuple[str, float]]]:
     over: list[tuple[str, float]] = []
-    expiring: Expiring[Thing] = Expiring(
-        clock.now, clock.after, lambda thing: over.append((thing.name, clock.time))
-    )
+    expiring: Expiring[Thing] = Expiring(clock.means(), lambda thing: over.append((thing.name, clock.time)))
     return expiring, over
 
 
@@ -98,7 +100,7 @@ def test_what_is_told_may_renew_and_drop_others() -> None:
         if len(over) == 1:
             expiring.set(thing, clock.time + 5)
 
-    expiring = Expiring(clock.now, clock.after, tell)
+    expiring = Expiring(clock.means(), tell)
     for thing in things.values():
         expiring.set(thing, 102)
     clock.pass_until(200)

@@ -8,6 +8,7 @@ from random import Random
 
 import pytest
 
+from ctigw.means import Means
 from ctigw.presence import engine, views
 from ctigw.presence.composition import Component, compose
 from ctigw.presence.engine import Presence, Watching
@@ -45,10 +46,8 @@ class Bench:
         self.at_once = at_once
         self.storing: list[Callable[[bool], None]] = []
         self.presence = Presence(
-            engine.Settings(source=lambda way, said, agent: (said or way, PRIORITIES[way]), **settings),  # type: ignore[arg-type]
-            now=self.clock,
-            after=self.timers.after,
-            token=tokens(),
+            engine.Settings(source=lambda way, said, _agent: (said or way, PRIORITIES[way]), **settings),  # type: ignore[arg-type]
+            Means(self.clock, self.timers.after, tokens()),
             rules=lambda presentity: self.rules.get(presentity, ()),
             keep=self.keep,
         )
@@ -263,9 +262,9 @@ def test_whatever_happens_watchers_see_what_they_may_and_nothing_stays_of_those_
     walk.end()
     presence = walk.bench.presence
     assert presence._presentities == presence._watched == {}
-    assert presence._dirty == set()
-    assert presence.publications._of == presence.publications._busy == {}
-    assert len(presence._expiring) == len(walk.bench.timers) == 0
+    assert not presence._dirty
+    assert presence.publications._of == presence.publications._turns._busy == {}
+    assert len(presence.publications._expiring) == len(walk.bench.timers) == 0
 
 
 # One by one

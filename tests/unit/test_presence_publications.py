@@ -7,6 +7,7 @@ from itertools import count
 
 import pytest
 
+from ctigw.means import Means
 from ctigw.presence.errors import (
     NoSuchPublicationError,
     NothingPublishedError,
@@ -55,9 +56,8 @@ class Bench:
         self.changed: list[str] = []
         self.outcomes: list[Outcome] = []
         numbers = count(1)
-        self.publications = Publications(
-            keep, lambda: f"tag{next(numbers)}", lambda: self.time, self.changed.append, per_presentity=3
-        )
+        means = Means(lambda: self.time, lambda _seconds, _call: None, lambda: f"tag{next(numbers)}")
+        self.publications = Publications(means, keep, self.changed.append, per_presentity=3)
 
     def publish(self, etag: str = "", body: bytes = OPEN, seconds: float = 60) -> Outcome:
         """What came of it, so far as something has."""

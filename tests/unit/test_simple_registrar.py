@@ -333,7 +333,7 @@ def test_what_has_expired_is_gone_although_the_store_does_not_take_it() -> None:
     bench.passes(61)
     assert len(bench.side.registrar) == 0
     stored(bench, store, well=False)
-    assert bench.side.registrar._busy == {}
+    assert bench.side.registrar._turns._busy == {}
 
 
 def test_what_was_stored_is_there_after_a_restart_and_ends_when_it_would_have() -> None:
@@ -361,7 +361,7 @@ def test_who_is_removed_is_registered_no_more() -> None:
     assert len(bench.side.registrar) == 0
     stored(bench, store)
     assert store.kept == {}
-    assert bench.side.registrar._of == bench.side.registrar._busy == {}
+    assert bench.side.registrar._of == bench.side.registrar._turns._busy == {}
     assert bench.register("alice", DESK).status == 404
 
 
