@@ -190,7 +190,7 @@ async def test_the_password_comes_from_the_environment(server: Server) -> None:
 @pytest.mark.parametrize(
     ("arguments", "status", "said"),
     [
-        (("watch", "bob"), 2, "ctigw: say who you are: --as alice\n"),
+        (("lists",), 2, "ctigw: say who you are: --as alice\n"),
         (("watch", "nobody", "--as", "alice"), 1, "ctigw: watch nobody@localhost: 404 Not Found\n"),
         (("watch", "b b", "--as", "alice"), 2, "ctigw: b b is no address\n"),
         (("im", "alice"), 2, "ctigw: im: to whom, and what?  im FROM TO TEXT, or im FROM --receive\n"),
