@@ -11,9 +11,10 @@ from ctigw.config.values import HOP, Expires, Positive, Seconds, expires_faults,
 
 Priority = Annotated[int, Meta(ge=0, le=1_000_000)]
 
-# The user's own word for all devices first; then that the phone is in use, which nobody has to remember to
-# say; then what programs say of their user; then what other servers say; last what was once said for good.
-PRIORITIES = {"override": 900, "phone": 700, "publication": 500, "foreign": 400, "long-term": 300}
+# First that the phone is in use, which nobody has to remember to say; then what programs say of their user; then
+# what other servers say, and what was once said for good; last that there is a phone, of which simple clients
+# would take that its user is there.  (What a user says for all devices is above all of them.)
+PRIORITIES = {"phone": 700, "publication": 500, "foreign": 400, "long-term": 300, "phone-idle": 200}
 
 
 class PresenceList(Struct, frozen=True, forbid_unknown_fields=True):
@@ -123,7 +124,9 @@ class Presence(Struct, frozen=True, forbid_unknown_fields=True):
             (name for pattern, name in self.user_agents.items() if wildcard(pattern).fullmatch(user_agent)),
             kind,
         )
-        number = self.priorities.get(named, self.priorities.get(kind))
+        if kind == "phone-idle":  # a phone all the same, but not by its priority
+            named, said = said or "phone", kind
+        number = self.priorities.get(said or named, self.priorities.get(kind))
         return named, PRIORITIES[kind] if number is None else number
 
     def abroad(self, aor: str) -> tuple[Foreign, str] | None:

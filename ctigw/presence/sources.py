@@ -11,6 +11,8 @@ from ctigw.presence.documents import read
 # the source that it names itself ("" for none), and of the User-Agent: a source's name and its priority,
 # the higher wins.
 Provisioned = Callable[[str, str, str], tuple[str, int]]
+# A phone that nobody uses says only that it is there, and no more of its user than that.
+PHONE, IDLE = "phone", "phone-idle"
 
 
 class Sources:
@@ -31,6 +33,8 @@ class Sources:
     ) -> Component:
         """What the document ``body`` tells, which came in this ``way``, from ``agent``."""
         document = read(body)
+        if way == PHONE and not document.activities:
+            way = IDLE
         said = next((part.source for part in document.tuples if part.source), "")
         name, priority = self._provisioned(way, said, agent)
         return Component(name, priority, since, document, etag=etag, expires=expires)
