@@ -66,13 +66,13 @@ def only_valid_bodies(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     send, respond = Stack._send, Incoming.respond
 
     def judged_send(
-        self: Stack, whole: Request | Ready, target: Remote, done: Done | None, *, provisional: bool
+        self: Stack, whole: Request | Ready, target: Remote, done: Done | None, **more: Any
     ) -> Client:
         if whole.method == "NOTIFY" and whole.body:
             written = whole.write("Via: judged") if isinstance(whole, Ready) else whole.write()
             kind = parse_head(written.partition(b"\r\n\r\n")[0]).message.get("Content-Type")
             wrong.extend((why, whole.body) for why in bodies.faults(kind, whole.body))
-        return send(self, whole, target, done, provisional=provisional)
+        return send(self, whole, target, done, **more)
 
     def judged_respond(
         self: Incoming,

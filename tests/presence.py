@@ -156,9 +156,11 @@ class Bench:
         What was sent again because time has passed is among them once.
         """
         sent = [(to, m) for to, m in self.mail if isinstance(m, Request) and m.method == method]
-        found = list({request.get("Via"): (to, request) for to, request in reversed(sent)}.values())[::-1]
+        found: dict[str, tuple[Remote, Request]] = {}
+        for to, request in sent:
+            found.setdefault(request.get("Via"), (to, request))
         self.mail = [(to, m) for to, m in self.mail if not (isinstance(m, Request) and m.method == method)]
-        return found
+        return list(found.values())
 
     def register(self, who: str = "alice", *contacts: str, **headers: str) -> Response:
         """REGISTER of contacts, each as it stands in Contact."""

@@ -10,15 +10,14 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from ipaddress import ip_network
-from pathlib import Path
 
 from msgspec import Struct
 from twisted.internet.interfaces import IReactorTime
 
+from ctigw.app.foreign import elsewhere, foreign, hop, password, provisioned
 from ctigw.bridge.lamps import Lamps
 from ctigw.bridge.source import Bridge
 from ctigw.config import Config
-from ctigw.config.presence import Foreign as ForeignServer
 from ctigw.config.presence import Presence as PresenceConfig
 from ctigw.config.sip import Sip
 from ctigw.config.values import Expires
@@ -29,12 +28,10 @@ from ctigw.presence import engine
 from ctigw.presence.engine import Presence
 from ctigw.presence.publications import Keep as KeepPublication
 from ctigw.presence.publications import forgetful
-from ctigw.presence.sources import Provisioned
 from ctigw.rules import Rule, Visibility
 from ctigw.simple import registrar, subscriptions
 from ctigw.simple.accounts import Accounts
-from ctigw.simple.asking import Asking
-from ctigw.simple.backend import Backend, Foreign
+from ctigw.simple.backend import Backend
 from ctigw.simple.dialog_package import DialogPackage
 from ctigw.simple.headers import Expiries
 from ctigw.simple.identity import Door, Guesses, Identities
@@ -52,11 +49,11 @@ from ctigw.simple.subscriptions import Subscriptions
 from ctigw.simple.watcher_package import WatcherPackage
 from ctigw.sip.digest import Digest, Login
 from ctigw.sip.events import Settings
-from ctigw.sip.hops import Local, Remote, remote_of
+from ctigw.sip.hops import Local
 from ctigw.sip.stack import Stack
 from ctigw.sip.timers import Timers
 from ctigw.sip.tokens import tokens
-from ctigw.sip.uri import aor, parse_uri
+from ctigw.sip.uri import aor
 from ctigw.switch.driver import Category
 from ctigw.switch.switch import Switch
 
@@ -196,7 +193,7 @@ def sip_side(
     accounts = Accounts(
         sip.domains,
         aliases=sip.aliases,
-        elsewhere=_elsewhere(config.presence),
+        elsewhere=elsewhere(config.presence),
         open_domain=sip.open_domain,
     )
     presence = Presence(_engine_settings(config.presence), means, rules=accounts.rules, keep=kept.publication)
@@ -204,10 +201,10 @@ def sip_side(
     packages = _packages(config.presence, presence, accounts, means)
     notifier = Subscriptions(stack, _subscription_settings(config.presence), packages, means, counters)
     bindings = Registrar(_registrar_settings(sip), means, keep=kept.binding)
-    proxy = Proxy(stack, {route.domain.lower(): _hop(route.next_hop) for route in sip.routes}, sip.domains)
+    proxy = Proxy(stack, {route.domain.lower(): hop(route.next_hop) for route in sip.routes}, sip.domains)
     longest = config.presence.limits.document_bytes
-    foreign = [_foreign(server, stack, means.token) for server in config.presence.foreign]
-    backend = Backend(stack, presence, foreign, means, counters, longest=longest)
+    servers = [foreign(server, stack, means.token) for server in config.presence.foreign]
+    backend = Backend(stack, presence, servers, means, counters, longest=longest)
     identities = Identities(_doors(sip), _digests(sip, clock), accounts, Guesses(clock))
     parts = Parts(
         accounts=accounts,
@@ -308,9 +305,12 @@ def _publish(
 
 def _publisher(config: Config, side: SipSide) -> Publisher:
     settings = config.presence.bridge
-    target = _hop(settings.target)
+    target = hop(settings.target)
     token = lambda: secrets.token_hex(8)  # noqa: E731 - given on
-    login = Login(settings.user, _password(settings.password_file), token) if settings.user else None
+    login = None
+    if settings.user:
+        secret = password(settings.password_file, "presence.bridge.password_file")
+        login = Login(settings.user, secret, token)
     return Publisher(
         lambda request, done: side.stack.request(request, target, done),
         side.timers,
@@ -319,14 +319,6 @@ def _publisher(config: Config, side: SipSide) -> Publisher:
         expires=config.presence.publication_expires.default,
         counters=side.counters,
     )
-
-
-def _password(file: str) -> str:
-    return Path(file).read_text(encoding="utf-8").partition("\n")[0].strip("\r")
-
-
-def _hop(uri: str) -> Remote:
-    return remote_of(parse_uri(uri))
 
 
 def _expiries(expires: Expires) -> Expiries:
@@ -347,11 +339,11 @@ def _stack_settings(sip: Sip) -> Settings:
 def _engine_settings(presence: PresenceConfig) -> engine.Settings:
     limits = presence.limits
     return engine.Settings(
-        source=_provisioned(presence),
+        source=provisioned(presence),
         without_rule=Visibility(presence.without_rule),
         publications_per_presentity=limits.publications_per_presentity,
         watchers_per_presentity=limits.subscriptions_per_presentity,
-        watchings_per_watcher=limits.subscriptions_per_watcher,
+        watchings_per_watcher=limits.watched_per_watcher,
     )
 
 
@@ -385,43 +377,3 @@ def _doors(sip: Sip) -> list[Door]:
         )
         for listener in sip.listeners
     ]
-
-
-def _elsewhere(presence: PresenceConfig) -> list[str]:
-    """Who exists because a foreign server is said to know them."""
-    users = (user.local.lower() for server in presence.foreign for user in server.users)
-    return [user for user in users if "*" not in user]
-
-
-def _provisioned(presence: PresenceConfig) -> Provisioned:
-    """What the configuration makes of sources; a foreign server may have a priority of its own."""
-    servers = {f"foreign {server.name}": server for server in presence.foreign}
-
-    def provisioned(way: str, said: str, agent: str) -> tuple[str, int]:
-        server = servers.get(way)
-        if server is None:
-            return presence.source(way, said, agent)
-        name, priority = presence.source("foreign", said, agent)
-        if server.priority is not None and (name == "foreign" or name not in presence.priorities):
-            priority = server.priority
-        return name, priority
-
-    return provisioned
-
-
-def _foreign(server: ForeignServer, stack: Stack, token: Callable[[], str]) -> Foreign:
-    ask = None
-    if server.user:
-        ask = Asking(stack, Login(server.user, _password(server.password_file), token))
-
-    def uri(local: str) -> str:
-        return next((found for user in server.users if (found := user.uri(local))), "")
-
-    return Foreign(
-        name=server.name,
-        servers=[_hop(hop) for hop in server.servers],
-        uri=uri,
-        expires=server.expires,
-        agent=server.user_agent,
-        ask=ask,
-    )

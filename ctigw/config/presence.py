@@ -11,9 +11,9 @@ from ctigw.config.values import HOP, Expires, Positive, Seconds, expires_faults,
 
 Priority = Annotated[int, Meta(ge=0, le=1_000_000)]
 
-# First that the phone is in use, which nobody has to remember to say; then what programs say of their user; then
-# what other servers say, and what was once said for good; last that there is a phone, of which simple clients
-# would take that its user is there.  (What a user says for all devices is above all of them.)
+# First that the phone is in use, which nobody has to remember to say; then what programs say of their user;
+# then what other servers say, and what was once said for good; last that there is a phone, of which simple
+# clients would take that its user is there.  (What a user says for all devices is above all of them.)
 PRIORITIES = {"phone": 700, "publication": 500, "foreign": 400, "long-term": 300, "phone-idle": 200}
 
 
@@ -74,6 +74,8 @@ class PresenceLimits(Struct, frozen=True, forbid_unknown_fields=True):
 
     # A client without lists subscribes to each contact, from each of its devices.
     subscriptions_per_watcher: Positive = 1_000
+    # People whom one watcher watches by all of them: each member of a list counts, on each device.
+    watched_per_watcher: Positive = 20_000
     # As many colleagues as may have the head of a large company in their lists.
     subscriptions_per_presentity: Positive = 10_000
     # A program that publishes anew instead of refreshing must not grow its user's document.

@@ -45,7 +45,8 @@ def _make(certificate: Path, key: Path, names: tuple[str, ...]) -> None:
     )
     pem = serialization.Encoding.PEM
     secret = private.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    with os.fdopen(os.open(key, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+    key.unlink(missing_ok=True)  # what is there may be open to others
+    with os.fdopen(os.open(key, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         file.write(secret)
     certificate.write_bytes(signed.public_bytes(pem))
 

@@ -17,8 +17,6 @@ class Asking:
 
     def __init__(self, stack: Stack, login: Login) -> None:
         self._stack, self._login = stack, login
-        # How often it has been told what to say: what was sent before that need not be judged by it.
-        self._told = 0
 
     def __call__(self, request: Request, target: Remote, done: Done) -> None:
         """Send ``request``; ``done`` is told the answer that is none to a missing password.
@@ -31,7 +29,7 @@ class Asking:
         for name in ("Authorization", "Proxy-Authorization"):
             request.set(name)
         request.extend(self._login.headers(request.method, request.uri))
-        told = self._told
+        told = self._login.told
 
         def answered(outcome: Outcome) -> None:
             if left and self._may_again(outcome, told):
@@ -47,8 +45,4 @@ class Asking:
         response, status = outcome.response, outcome.status
         if response is None or status not in AUTHENTICATES:
             return False
-        if told < self._told:
-            return True
-        learnt = self._login.learn(status, response.lines(AUTHENTICATES[status]))
-        self._told += learnt
-        return learnt
+        return self._login.learn(status, response.lines(AUTHENTICATES[status]), told)

@@ -175,10 +175,11 @@ class Backend:
     def _refresh(self, subscription: _Subscription) -> None:
         assert subscription.dialog is not None
         assert subscription.asked is not None
-        request = subscription.dialog.request("SUBSCRIBE")
+        dialog = subscription.dialog
+        request = dialog.request("SUBSCRIBE")
         done = partial(self._answered, subscription, subscription.asked, request)
         try:
-            target = towards(self._stack, request, None)
+            target = towards(self._stack, dialog, None)
         except Malformed as error:  # its Contact was of no use
             self._refused(subscription, error.status)
             return
@@ -188,7 +189,7 @@ class Backend:
         """Whatever comes of it: it is over for us."""
         request = dialog.request("SUBSCRIBE")
         with suppress(Malformed):
-            target = towards(self._stack, request, None)
+            target = towards(self._stack, dialog, None)
             self._send(subscription, request, target, 0, lambda _outcome: None)
 
     def _send(

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
+from hashlib import blake2s
 
 from ctigw.sip.digest import AUTHENTICATES, AUTHORIZATIONS, parameters
 from ctigw.sip.errors import Rejected
@@ -44,11 +45,11 @@ class Fork:
         self._outcomes: list[Outcome] = []
         self._left = 0
 
-    def send(self, copies: Sequence[tuple[Request, Remote]]) -> None:
+    def send(self, copies: Sequence[tuple[Request, Remote]], mark: str = "") -> None:
         """Send them all; there is at least one."""
         self._left = len(copies)
         for request, target in copies:
-            self._stack.forward(request, target, self._answered)
+            self._stack.forward(request, target, self._answered, mark)
 
     def _answered(self, outcome: Outcome) -> None:
         if outcome.status < 200:  # noqa: PLR2004 - a class of statuses
@@ -118,6 +119,12 @@ def _is_for(line: str, realms: Collection[str]) -> bool:
     return given is None or "realm" not in given or given["realm"] in realms
 
 
+def _mark(request: Request) -> str:
+    """What says whither a request goes, and which it is (§16.6 step 8)."""
+    which = (request.uri, *request.values("Route"), request.call_id, request.from_tag, request.get("CSeq"))
+    return "." + blake2s("\n".join(which).encode("utf-8", "surrogateescape"), digest_size=8).hexdigest()
+
+
 class Proxy:
     """Sends requests for others on.
 
@@ -142,22 +149,23 @@ class Proxy:
             raise Rejected(404, "No route to that domain")
         self.send(incoming, [Branch(request.uri, target)], identity, partial(relayed, incoming))
 
-    def _has_been_here(self, request: Request) -> bool:
-        """Whether we have sent it on before: nothing changes on the way that would make it go elsewhere
-        now.
+    def _has_been_here(self, request: Request, mark: str) -> bool:
+        """Whether we have sent it on before, as the same (§16.3 step 4).  Under another Request-URI it may
+        come round again with good reason; if it does so for ever, Max-Forwards ends it.
         """
         places = {(local.host, local.port) for local in self._stack.locals}
         vias = map(parse_via, request.values("Via"))
-        return any((via.host, via.port) in places for via in vias)
+        return any((via.host, via.port) in places and via.branch.endswith(mark) for via in vias)
 
     def send(
         self, incoming: Incoming, branches: Iterable[Branch], identity: str, done: Callable[[Outcome], None]
     ) -> None:
         """Send a copy to each of ``branches``.  Raises `Rejected`: 482, 483."""
-        if self._has_been_here(incoming.request):
+        mark = _mark(incoming.request)
+        if self._has_been_here(incoming.request, mark):
             raise Rejected(482)
         copies = [
             (copied(incoming.request, branch.uri, asserted=identity, realms=self._realms), branch.target)
             for branch in branches
         ]
-        Fork(self._stack, done).send(copies)
+        Fork(self._stack, done).send(copies, mark)

@@ -62,6 +62,7 @@ class _Publication:
         "tag",
         "there",
         "timer",
+        "told",
         "wanted",
     )  # fmt: skip
 
@@ -78,6 +79,8 @@ class _Publication:
         # Seconds before the last attempt that was paused for; 0: all is well.
         self.pause = 0.0
         self.answers = 0
+        # What the login had been told when the last request was made.
+        self.told = 0
 
 
 class Publisher:
@@ -185,6 +188,7 @@ class Publisher:
         expires = publication.expires if body is not None else 0
         shown = body is not None and (not etag or body != publication.there)
         request = self._request(publication, expires, body if shown else None)
+        publication.told = self._login.told if self._login is not None else 0
         self._under_way += 1
 
         def answered(outcome: Outcome) -> None:
@@ -280,7 +284,7 @@ class Publisher:
         if status in AUTHENTICATES and self._login is not None:
             publication.answers += 1
             asked = response.lines(AUTHENTICATES[status])
-            return publication.answers <= MOST_ANSWERS and self._login.learn(status, asked)
+            return publication.answers <= MOST_ANSWERS and self._login.learn(status, asked, publication.told)
         return False
 
     def _failed(self, publication: _Publication, status: int, response: Response | None) -> None:

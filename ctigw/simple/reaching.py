@@ -6,11 +6,11 @@ port that nobody listens on), and behind a translation of addresses it is the on
 
 from __future__ import annotations
 
+from ctigw.sip.dialog import Dialog
 from ctigw.sip.errors import Malformed
-from ctigw.sip.hops import Remote, hop_of, next_hop, remote_of
+from ctigw.sip.hops import Remote, remote_of
 from ctigw.sip.machines import Incoming
-from ctigw.sip.message import Request, parse_via, split_list
-from ctigw.sip.ready import Ready
+from ctigw.sip.message import parse_via, split_list
 from ctigw.sip.stack import Stack
 from ctigw.sip.uri import parse_uri
 
@@ -31,14 +31,11 @@ def way_back(incoming: Incoming) -> Remote | None:
     return source if translated else None
 
 
-def towards(stack: Stack, request: Request | Ready, back: Remote | None) -> Remote:
-    """Where ``request`` goes, to somebody to whom `way_back` gave ``back``.  Raises `Malformed`."""
+def towards(stack: Stack, dialog: Dialog, back: Remote | None) -> Remote:
+    """Where requests in ``dialog`` go, to somebody to whom `way_back` gave ``back``.  Raises `Malformed`."""
     if back is not None and (not back.flow or stack.connected(back)):
         return back
-    local = 0 if back is None else back.local
-    if isinstance(request, Ready):
-        return hop_of(request.routes, request.uri, local=local)
-    return next_hop(request, local=local)
+    return dialog.hop(0 if back is None else back.local)
 
 
 def reachable(stack: Stack, uri: str, back: Remote | None) -> Remote | None:

@@ -242,7 +242,7 @@ class Subscriptions:
             data = body.data
         request = subscription.dialog.ready("NOTIFY", fields, data)
         try:
-            target = towards(self._stack, request, subscription.back)
+            target = towards(self._stack, subscription.dialog, subscription.back)
         except Malformed as error:  # the connection is gone, and the Contact was of no use
             self._gone(subscription, error.status)
             return

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from ctigw.sip.errors import Malformed, Rejected
-from ctigw.sip.hops import remote_of
+from ctigw.sip.hops import Remote, remote_of
 from ctigw.sip.message import Headers, Request, Response
 from ctigw.sip.ready import HOPS, Ready
 from ctigw.sip.uri import NameAddr, parse_name_addr, parse_uri
@@ -156,8 +156,12 @@ class Dialog:
         for name, content in fields:
             text += f"{name}: {content}\r\n"
             lines += 1
-        strict = uri != self.remote_target  # then the first hop is the Request-URI (§8.1.2)
-        return Ready(method, uri, () if strict else route, text, lines, body)
+        return Ready(method, uri, text, lines, body)
+
+    def hop(self, local: int = 0) -> Remote:
+        """Where its requests go (§8.1.2): to the first route, whatever kind of router that is."""
+        uri = parse_name_addr(self.route_set[0]).uri if self.route_set else self.remote_target
+        return remote_of(parse_uri(uri), local=local)
 
     def _way(self) -> tuple[str, tuple[str, ...]]:
         """The Request-URI and the values of Route."""

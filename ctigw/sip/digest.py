@@ -282,18 +282,26 @@ class Login:
         self._user, self._password, self._cnonce = user, password, cnonce
         # By status, since a server and a proxy before it may both ask: what for, and how often we answered.
         self._asked: dict[int, tuple[Challenge, int]] = {}
+        # How often there was something to learn.
+        self.told = 0
 
-    def learn(self, status: int, lines: Iterable[str]) -> bool:
+    def learn(self, status: int, lines: Iterable[str], told: int | None = None) -> bool:
         """A request was refused with 401 or 407; whether there is a point in asking again.
+
+        ``told``: what it was when the request was made, for who makes several at once: those that were on
+        their way when something was learnt did not know it.
 
         There is none when a nonce was refused that nobody had used before, and is not called stale.  One that
         had been taken before may have got too old with a server that does not say so.
         """
+        if told is not None and told < self.told:
+            return True
         asked = challenges_of(lines)
         before = self._asked.pop(status, None)
         if not asked or (before is not None and before[1] == 1 and not asked[0].stale):
             return False
         self._asked[status] = (asked[0], 0)
+        self.told += 1
         return True
 
     def headers(self, method: str, uri: str) -> list[tuple[str, str]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -67,10 +66,10 @@ def remote_of(uri: Uri, flow: int = 0, local: int = 0) -> Remote:
 
 
 def next_hop(request: Request, flow: int = 0, local: int = 0) -> Remote:
-    """Where a request goes: to its first Route, else to its Request-URI.  Raises `Malformed`."""
-    return hop_of(request.values("Route"), request.uri, flow, local)
+    """Where a request goes: to its first Route, else to its Request-URI; of one in a dialog see `Dialog.hop`.
 
-
-def hop_of(routes: Sequence[str], uri: str, flow: int = 0, local: int = 0) -> Remote:
-    """`next_hop` of a request with these values of Route, and this Request-URI."""
-    return remote_of(parse_uri(parse_name_addr(routes[0]).uri if routes else uri), flow, local)
+    Raises `Malformed`.
+    """
+    routes = request.values("Route")
+    uri = parse_name_addr(routes[0]).uri if routes else request.uri
+    return remote_of(parse_uri(uri), flow, local)

@@ -14,13 +14,12 @@ HOPS = 70
 class Ready(Struct, frozen=True, gc=False):
     """A request of ours, written but for its Via.
 
-    ``routes``: the values of its Route, if those say where it goes; ``fields``: all header fields but Via and
-    Content-Length, each ended by a line break, of which there are ``lines``.
+    ``fields``: all header fields but Via and Content-Length, each ended by a line break, of which there are
+    ``lines``.
     """
 
     method: str
     uri: str
-    routes: tuple[str, ...]
     fields: str
     lines: int
     body: bytes = b""

@@ -242,10 +242,11 @@ class Stack:
         """As `request`, for what is written already; not for an INVITE."""
         return self._send(ready, target, done, provisional=False)
 
-    def forward(self, request: Request, target: Remote, done: Done | None) -> Client | None:
+    def forward(self, request: Request, target: Remote, done: Done | None, mark: str = "") -> Client | None:
         """Pass on a request of somebody else's (§16.6): our Via before the others, one hop less.
 
         ``done`` comes back with every provisional response but 100, too.  An ACK is sent and forgotten: None.
+        ``mark`` is at the end of the branch, for who wants to know it again.
         Raises `Rejected`: 483 when it has gone far enough; `Malformed`.
         """
         hops = request.number("Max-Forwards", _MAX_HOPS)
@@ -254,7 +255,7 @@ class Stack:
         headers = {**request.headers, "Max-Forwards": [str(HOPS if hops is None else hops - 1)]}
         whole = Request(request.method, request.uri, headers, request.body)
         if request.method != "ACK":
-            return self._send(whole, target, done, provisional=True)
+            return self._send(whole, target, done, provisional=True, mark=mark)
         target, prefix = self._way(target)
         self._layer.send(target, whole.write(f"Via: {prefix}{COOKIE}{self._token()}"))
         return None
@@ -277,9 +278,9 @@ class Stack:
         return self.locals[self._way(remote)[0].local]
 
     def _send(
-        self, whole: Request | Ready, target: Remote, done: Done | None, *, provisional: bool
+        self, whole: Request | Ready, target: Remote, done: Done | None, *, provisional: bool, mark: str = ""
     ) -> Client:
-        branch = COOKIE + self._token()
+        branch = COOKIE + self._token() + mark
         target, prefix = self._way(target)
         via = prefix + branch
         data = whole.write("Via: " + via)

@@ -19,7 +19,7 @@ class Slow:
         self.groups: list[Sequence[int]] = []
         self._results: list[Deferred[Sequence[bool]]] = []
 
-    def submit(self, _write: Any, items: Sequence[int]) -> Deferred[Sequence[bool]]:
+    def submit(self, _written: Any, _write: Any, items: Sequence[int]) -> Deferred[Sequence[bool]]:
         """One transaction."""
         self.groups.append(items)
         self._results.append(Deferred())

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from ctigw.config import ConfigError
 from ctigw.presence.sources import Provisioned
 from ctigw.sip.digest import Digest, Outcome, ha1
 from ctigw.sip.hops import Remote
@@ -164,7 +165,7 @@ def test_when_the_last_one_leaves_it_ends_and_nothing_is_left() -> None:
     office.accept(last, Expires="0")
     nothing_left(office)
     backend = office.side.backend
-    assert backend._of == backend._by_call == office.side.presence._presentities == {}
+    assert [*backend._of, *backend._by_call, *office.side.presence._presentities] == []
     assert office.notify(request, pidf("open", "busy")) == 481
     office.passes(5000)
     assert office.asked("SUBSCRIBE") == []
@@ -230,7 +231,7 @@ def test_a_server_that_does_not_take_us_is_followed_by_the_next(status: int, hea
     watched(office)
     to, request = office.subscribed()
     assert to == FIRST
-    office.accept(request, status, **headers)
+    office.accept(request, status, FIRST, **headers)
     to, again = office.subscribed()
     assert to == SECOND
     assert again.call_id != request.call_id
@@ -380,7 +381,7 @@ def test_a_document_that_is_none_is_refused_and_changes_nothing(
     request, _ = office.begun()
     assert office.notify(request, pidf("open", "busy")) == 200
     office.notified()
-    assert office.notify(request, body, **headers) == status
+    assert office.notify(request, body, "active", FIRST, **headers) == status
     assert office.notified() == []
 
 
@@ -524,3 +525,29 @@ def test_in_the_end_foreign_servers_are_told() -> None:
     _, last = office.subscribed()
     assert last.get("Expires") == "0"
     assert len(office.side.backend) == 0
+
+
+def test_a_contact_that_cannot_be_reached_costs_nobody_anything() -> None:
+    office = Office()
+    notify = watched(office, Expires="3600")
+    _, request = office.subscribed()
+    office.accept(request, Contact="<sip:5555@203.0.113.1;transport=smoke>")
+    to, again = office.subscribed()
+    assert to == SECOND
+    office.accept(again, to=SECOND)
+    contact = "<sip:5555@203.0.113.1;transport=smoke>"
+    assert office.notify(again, pidf("open", "busy"), Contact=contact) == 400
+    office.notified()
+    assert inside(office, notify).status == 200
+    nothing_left(office)
+
+
+def test_a_password_that_cannot_be_read_is_an_error_of_the_configuration(tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    more = f'user = "gateway"\npassword_file = "{file}"\n'
+    with pytest.raises(ConfigError, match=r"foreign cm\.password_file: .*: No such file"):
+        Office(foreign=FOREIGN + more)
+    file.write_bytes(b"s\xff\xffcret")
+    with pytest.raises(ConfigError) as raised:
+        Office(foreign=FOREIGN + more)
+    assert "cret" not in str(raised.value).replace(str(file), "")

@@ -264,7 +264,7 @@ def test_a_change_of_a_members_rules_holds_at_once_in_both_directions() -> None:
 
 
 def test_who_watches_too_many_is_told_so_for_each_that_is_too_many() -> None:
-    office = Office(OPEN + "[presence.limits]\nsubscriptions_per_watcher = 1\n")
+    office = Office(OPEN + "[presence.limits]\nwatched_per_watcher = 1\n")
     found = instances(office.watch())
     assert found[uri("alice")].state == "active"
     assert found[uri("carol")] == Instance("terminated", "giveup")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 
+from ctigw.app.sip import Kept
 from ctigw.presence import views
 from ctigw.rules import And, Not, Rule, Status, Visibility, When
 from ctigw.sip.hops import Remote
@@ -602,3 +603,65 @@ def test_what_is_asked_for_at_the_same_time_makes_one_notify() -> None:
 def test_a_source_of_one_address_is_not_one_of_another() -> None:
     bench = Bench()
     assert bench.ask("PUBLISH", "bob", "alice", PEER, Event="presence", body=pidf()).status == 403
+
+
+# PUBLISH
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"body": "<presence", "Content_Type": "application/pidf+xml"}, 400),
+        ({"body": "<x/>", "Content_Type": "application/pidf+xml"}, 400),
+        ({"body": "", "Content_Type": ""}, 400),
+        ({"body": pidf(), "Content_Type": "text/plain"}, 415),
+        ({"body": pidf() + " " * 70_000}, 413),
+        ({"body": pidf(), "Expires": "1"}, 423),
+        ({"body": pidf(), "Expires": "1e3"}, 400),
+        ({"body": pidf(), "Event": "dialog"}, 489),
+        ({"body": pidf(), "SIP_If_Match": "unknown"}, 412),
+        ({"SIP_If_Match": "unknown", "Expires": "0"}, 412),
+    ],
+)
+def test_a_publication_that_is_none_is_refused_and_leaves_nothing(
+    headers: dict[str, str], status: int
+) -> None:
+    bench = Bench()
+    assert bench.publish(**headers).status == status
+    assert bench.side.presence.figures()["publications"] == 0
+    assert bench.side.presence.publications._turns._busy == {}
+
+
+def test_somebody_elses_tag_is_no_tag() -> None:
+    bench = Bench()
+    etag = bench.publish("alice", pidf()).get("SIP-ETag")
+    assert bench.publish("bob", pidf(), SIP_If_Match=etag).status == 412
+    assert bench.publish("alice", SIP_If_Match=etag).status == 200
+
+
+def test_a_presentity_has_a_bounded_number_of_publications() -> None:
+    bench = Bench(OPEN + "[presence.limits]\npublications_per_presentity = 2\n")
+    first, second, third = (bench.publish(body=pidf(), Expires=seconds) for seconds in ("60", "600", "600"))
+    assert (first.status, second.status, third.status) == (200, 200, 403)
+    assert bench.publish(SIP_If_Match=second.get("SIP-ETag")).status == 200
+    bench.passes(62)
+    assert bench.publish(body=pidf()).status == 200
+
+
+def test_a_publication_is_answered_and_seen_when_it_is_stored() -> None:
+    storing: list[Callable[[bool], None]] = []
+    bench = Bench(kept=Kept(publication=lambda _change, done: storing.append(done)))
+    watched(bench)
+    with pytest.raises(AssertionError, match="no answer"):
+        bench.publish(body=pidf("open", "busy"))
+    assert bench.notified() == []
+    storing.pop()(False)
+    bench.turn()
+    refused = bench.answer("call2")
+    assert (refused.status, refused.get("Retry-After")) == (503, "5")
+    with pytest.raises(AssertionError, match="no answer"):
+        bench.publish(body=pidf("open", "busy"))
+    storing.pop()(True)
+    bench.turn()
+    assert bench.answer("call3").status == 200
+    assert len(bench.notified()) == 1

@@ -111,6 +111,30 @@ def test_a_request_that_comes_back_is_a_loop() -> None:
     assert status(bench) == 482
 
 
+def test_a_request_that_comes_round_for_somebody_else_is_none() -> None:
+    bench = Bench(OPEN + ROUTES)
+    bench.register("bob", "<sip:bob@203.0.113.77>")
+    send(bench)
+    _, request = forwarded(bench)
+    request.uri = "sip:bob@example.com"  # as whom the partner knows Joe
+    bench.receive(request.write("Via: SIP/2.0/UDP 203.0.113.1:5080;branch=z9hG4bKround"), PARTNER)
+    to, round_again = forwarded(bench)
+    assert to.host == "203.0.113.77"
+    assert round_again.get("Max-Forwards") == "68"
+    assert len(round_again.values("Via")) == 4
+
+
+def test_a_contact_that_leads_back_here_is_a_loop() -> None:
+    bench = Bench()
+    here = "<sip:alice@example.com>"
+    bench.register("alice", here)
+    send(bench, "sip:alice@example.com", sender="sip:bob@example.com")
+    ((to, request),) = bench.asked("MESSAGE")
+    assert to.host == "example.com"  # which is us
+    bench.receive(request.write(), Remote("UDP", "192.0.2.1", 5060))
+    assert 482 in [m.status for m in bench.taken() if isinstance(m, Response)]
+
+
 @pytest.mark.parametrize("method", ["OPTIONS", "INFO", "SUBSCRIBE", "PUBLISH", "NOTIFY"])
 def test_whatever_is_answered_at_once_is_passed_on(method: str) -> None:
     bench = Bench(OPEN + ROUTES)

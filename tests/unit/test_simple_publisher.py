@@ -5,11 +5,14 @@ from __future__ import annotations
 import pytest
 import structlog
 
-from ctigw.simple.publisher import AT_ONCE, LONGEST_PAUSE, MOST_ANSWERS
+from ctigw.simple.publisher import AT_ONCE, LONGEST_PAUSE, MOST_ANSWERS, Publisher
 from ctigw.sip.digest import Digest, Login
 from ctigw.sip.events import Done
+from ctigw.sip.hops import Remote
 from ctigw.sip.message import Request
 from tests.compositor import Server
+from tests.presence import Bench, answer
+from tests.sip import tokens
 
 ALICE = ("alice@example.com", "2001")
 
@@ -377,3 +380,25 @@ def test_where_nothing_was_published_the_end_comes_at_once(server: Server) -> No
     over: list[bool] = []
     server.publisher.close(lambda: over.append(True))
     assert over == [True]
+
+
+def test_all_that_are_asked_for_a_password_at_the_same_time_give_it() -> None:
+    bench, place = Bench(), Remote("UDP", "203.0.113.50", 5060)
+    stack = bench.side.stack
+    publisher = Publisher(
+        lambda request, done: stack.request(request, place, done),
+        bench.side.timers,
+        tokens("p"),
+        login=Login("gateway", "secret", tokens("c")),
+    )
+    for number in range(5):
+        publisher.put(ALICE[0], str(number), b"a")
+    bench.turn()
+    for _, request in bench.asked("PUBLISH"):
+        challenge = 'Digest realm="r", nonce="n", qop="auth"'
+        bench.receive(answer(request, 401, WWW_Authenticate=challenge), place)
+    again = bench.asked("PUBLISH")
+    assert [len(request.lines("Authorization")) for _, request in again] == [1] * 5
+    for _, request in again:
+        bench.receive(answer(request, 401, WWW_Authenticate='Digest realm="r", nonce="m"'), place)
+    assert publisher.paused + len(bench.asked("PUBLISH")) == 5  # that was the wrong one

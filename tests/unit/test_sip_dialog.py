@@ -8,6 +8,7 @@ import pytest
 
 from ctigw.sip.dialog import Dialog, key_of
 from ctigw.sip.errors import Malformed, Rejected
+from ctigw.sip.hops import Remote
 from ctigw.sip.message import Request, Response, parse
 
 CONTACT = "<sip:gateway.example.com:5060>"
@@ -214,3 +215,28 @@ def test_an_answer_may_move_the_target_too() -> None:
     refused.status = 404
     dialog.answered(refused, "NOTIFY")
     assert dialog.remote_target == "sip:moved@x"
+
+
+@pytest.mark.parametrize(
+    ("routes", "place"),
+    [
+        ((), "192.0.2.15"),
+        (("<sip:p1.example.com;lr>", "<sip:p2.example.com;lr>"), "p1.example.com"),
+        (("<sip:p1.example.com>", "<sip:p2.example.com;lr>"), "p1.example.com"),
+        (("<sip:p1.example.com>",), "p1.example.com"),
+    ],
+)
+def test_requests_go_to_the_first_route_whatever_kind_of_router_that_is(
+    routes: tuple[str, ...], place: str
+) -> None:
+    dialog = Dialog(
+        "call",
+        local=("<sip:a@x>", "1"),
+        remote=("<sip:b@y>", "2"),
+        contact="<sip:192.0.2.1>",
+        remote_target="sip:b@192.0.2.15",
+        route_set=routes,
+        local_seq=0,
+        remote_seq=None,
+    )
+    assert dialog.hop(local=1) == Remote("UDP", place, 5060, 0, 1)
