@@ -119,6 +119,7 @@ class Presence:
     ) -> None:
         self._settings, self._rules = settings, rules
         self._now, self._token = means.now, means.token
+        self._otherwise = Rule("", settings.without_rule)
         self._sources = Sources(settings.source)
         self.publications = Publications(
             means, keep, self._changed, per_presentity=settings.publications_per_presentity
@@ -289,7 +290,7 @@ class Presence:
     def _rule(self, presentity: str, watcher: str) -> Rule:
         if watcher == presentity:
             return OWN
-        return applying(self._rules(presentity), watcher) or Rule("", self._settings.without_rule)
+        return applying(self._rules(presentity), watcher) or self._otherwise
 
     def _seen(self, here: _Presentity, watching: Watching) -> bytes:
         rule = watching.rule

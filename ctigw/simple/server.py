@@ -73,7 +73,8 @@ class Server:
         request = incoming.request
         if request.method == "ACK":
             return
-        self._own_routes(request)
+        if request.lines("Route"):
+            self._own_routes(request)
         uri = parse_uri(request.uri)
         if uri.scheme not in SCHEMES:
             raise Rejected(416)

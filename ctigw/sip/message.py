@@ -34,6 +34,8 @@ _MAX_FORWARDS = 255
 _HOPS = frozenset(map(str, range(_MAX_FORWARDS + 1)))
 _STATUS = re.compile(r"[1-6]\d\d\Z", re.ASCII)
 _REQUEST_LINE = 3  # words
+# What nearly all answers are.
+_OK = "SIP/2.0 200 OK"
 
 _CSEQ = re.compile(r"(\d{1,10})[ \t]+(\S+)\Z", re.ASCII)
 _VERSION = re.compile(r"SIP/\d+\.\d+\Z", re.IGNORECASE | re.ASCII)
@@ -293,6 +295,8 @@ def _owed(error: Malformed, message: Message | None = None) -> Malformed:
 
 def _start(line: str) -> tuple[Message, Malformed | None]:
     """The message that a start line begins (§7.1, §7.2), and what is wrong with the line."""
+    if line == _OK:
+        return Response(200, "OK", {}), None
     words = line.split(" ")
     if (
         len(words) == _REQUEST_LINE

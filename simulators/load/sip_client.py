@@ -15,7 +15,7 @@ from itertools import count
 from typing import Protocol
 
 from simulators.load.client import Span, WrongAnswerError, spanned
-from simulators.load.processes import PATIENCE, Server
+from simulators.load.processes import Server
 from simulators.load.sip_messages import (
     CALL,
     CONTACT,
@@ -32,6 +32,8 @@ from simulators.load.sip_messages import (
 )
 
 READ = 1 << 16
+# Seconds without anything after which something is lost.
+LOST = 8.0
 BUFFER = 32 << 20
 FORCED = 33  # SO_RCVBUFFORCE
 # Who publishes and is watched: as many as are named in turn.
@@ -107,8 +109,8 @@ class SipLoad:
 
     def waiting(self) -> list[bytes]:
         """What has come, once anything has."""
-        if not self._poll.poll(PATIENCE):
-            raise WrongAnswerError("nothing is answered any more")
+        if not self._poll.poll(LOST):
+            raise WrongAnswerError("something was lost, which would be sent again: it is not here")
         receive, found = self.socket.recv, []
         with suppress(BlockingIOError):
             while True:

@@ -56,6 +56,7 @@ fork=yes
 children={children}
 auto_aliases=no
 disable_tcp=yes
+maxbuffer=4194304
 mpath="{MODULES}"
 listen=udp:127.0.0.1:{port}
 loadmodule "kex.so"
