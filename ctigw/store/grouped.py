@@ -12,9 +12,10 @@ from typing import Generic, TypeVar
 
 import structlog
 from sqlalchemy.orm import Session
+from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from ctigw.store.database import Database, is_trouble
+from ctigw.store.database import Database, DatabaseError, is_trouble
 
 Item = TypeVar("Item")
 # Writes all, in their order; which of them it took.
@@ -66,24 +67,32 @@ class Grouped(Generic[Item]):
     def _next(self) -> None:
         group, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
         self._crowded = len(group) > 1
-        written = self._database.submit(_written, self._write, [item for item, _ in group])
-        written.addBoth(self._written, [done for _, done in group])
+        written = self._database.submit(self._write, [item for item, _ in group])
+        written.addErrback(self._one_by_one, group).addBoth(self._written, group)
 
-    def _written(self, outcome: Sequence[bool] | Failure, waiting: Sequence[Done]) -> None:
+    def _one_by_one(self, failure: Failure, group: Sequence[tuple[Item, Done]]) -> Deferred[list[bool]]:
+        """One may have been too much for the database: what nobody can store costs the others nothing.
+
+        Only then, since to try costs a statement that a busy reactor makes slow.
+        """
+        if isinstance(failure.value, DatabaseError):
+            failure.raiseException()
+        return self._database.submit(_in_halves, self._write, [item for item, _ in group])
+
+    def _written(self, outcome: Sequence[bool] | Failure, group: Sequence[tuple[Item, Done]]) -> None:
         if isinstance(outcome, Failure):
-            log.warning("not stored", what=self._name, entries=len(waiting), why=outcome.getErrorMessage())
-            outcome = [False] * len(waiting)
+            log.warning("not stored", what=self._name, entries=len(group), why=outcome.getErrorMessage())
+            outcome = [False] * len(group)
         self._busy = False
         self._gather()
-        for done, taken in zip(waiting, outcome, strict=True):
+        for (_item, done), taken in zip(group, outcome, strict=True):
             done(taken)
         self._told()
 
 
-def _written(session: Session, write: Write[Item], items: Sequence[Item]) -> list[bool]:
-    """Write ``items``; which of them were taken.  Raises what is the database's trouble.
-
-    When they cannot be written together, each half is tried: what nobody can store costs the others nothing.
+def _in_halves(session: Session, write: Write[Item], items: Sequence[Item]) -> list[bool]:
+    """Write ``items``, or each half of them by itself; which were taken.  Raises what is the database's
+    trouble.
     """
     try:
         with session.begin_nested():
@@ -95,4 +104,4 @@ def _written(session: Session, write: Write[Item], items: Sequence[Item]) -> lis
             log.warning("cannot be stored", why=type(error).__name__)
             return [False]
     half = len(items) // 2
-    return _written(session, write, items[:half]) + _written(session, write, items[half:])
+    return _in_halves(session, write, items[:half]) + _in_halves(session, write, items[half:])

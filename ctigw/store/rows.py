@@ -17,6 +17,14 @@ from sqlalchemy.orm import Session
 # make half the rows beside a busy reactor, since each statement takes 8 ms then, however small.
 # SQLite takes 32,766 values in a statement, PostgreSQL 65,535; a row has 8 at most.
 MOST = 2048
+# Rows in a statement: powers of two, and halfway between them.  The driver keeps every statement that it has
+# prepared (128 of them, of up to 2 MiB), so there must not be one for each number of rows; a few more than
+# powers of two halve the statements.
+SIZES = tuple(
+    sorted(
+        {size for n in range(12) for size in (1 << n, 3 << n >> 1)} & set(range(1, MOST + 1)), reverse=True
+    )
+)
 
 
 def insert(session: Session, table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
@@ -103,14 +111,11 @@ def _row(connection: Connection, columns: Sequence[str]) -> str:
 
 
 def _parts(rows: Sequence[tuple[Any, ...]]) -> Iterator[Sequence[tuple[Any, ...]]]:
-    """``rows`` in pieces of `MOST`; what is left over in powers of two, the largest first.
-
-    The driver keeps every statement that it has prepared (128 of them, of up to 2 MiB): there must not be
-    one for each number of rows.
-    """
-    at, size = 0, MOST
+    """``rows`` in pieces of `SIZES`, the largest first."""
+    at, sizes = 0, iter(SIZES)
+    size = next(sizes)
     while at < len(rows):
         while size > len(rows) - at:
-            size //= 2
+            size = next(sizes)
         yield rows[at : at + size]
         at += size

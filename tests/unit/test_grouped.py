@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
+from ctigw.store.database import AwayError
 from ctigw.store.grouped import BOUND, GATHERING, MOST, Grouped
 
 
@@ -19,9 +20,9 @@ class Slow:
         self.groups: list[Sequence[int]] = []
         self._results: list[Deferred[Sequence[bool]]] = []
 
-    def submit(self, _written: Any, _write: Any, items: Sequence[int]) -> Deferred[Sequence[bool]]:
-        """One transaction."""
-        self.groups.append(items)
+    def submit(self, _function: Any, *arguments: Any) -> Deferred[Sequence[bool]]:
+        """One transaction; what is to be written is the last argument."""
+        self.groups.append(arguments[-1])
         self._results.append(Deferred())
         return self._results[-1]
 
@@ -31,7 +32,7 @@ class Slow:
 
     def fail(self) -> None:
         """It is not."""
-        self._results.pop(0).errback(Failure(OSError("the disk is full")))
+        self._results.pop(0).errback(Failure(AwayError("the disk is full")))
 
 
 class Place:

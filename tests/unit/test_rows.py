@@ -25,10 +25,11 @@ VALUES = 32_766
     [
         (0, []),
         (1, [1]),
-        (7, [4, 2, 1]),
+        (7, [6, 1]),
+        (63, [48, 12, 3]),
         (MOST, [MOST]),
         (2 * MOST + 5, [MOST, MOST, 4, 1]),
-        (2 * MOST - 1, [2**power for power in range(11, -1, -1)]),
+        (2 * MOST - 1, [MOST, *(3 << power for power in range(9, -1, -2)), 1]),
     ],
 )
 def test_rows_are_cut_into_few_sizes(count: int, sizes: list[int]) -> None:
