@@ -208,6 +208,11 @@ class Running:
     _ending: AsyncExitStack
     sip: SipRunning | None = None
 
+    def asked(self) -> int:
+        """How many requests there have been."""
+        over_sip = self.sip.side.counters["SIP requests"] if self.sip else 0
+        return self.gateway.counters["requests"] + over_sip
+
     async def stop(self) -> None:
         """Close the listeners, answer what was asked, let the PBX go, tell the clients and close them, then
         the database."""

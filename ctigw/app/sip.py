@@ -220,7 +220,7 @@ def sip_side(
         backend=backend,
     )
     server = Server(parts, locals_)
-    node = Node(stack, server, presence, notifier)
+    node = Node(stack, server, presence, notifier, counters)
     identities.certified = node.certified
     node.disconnected = backend.lost
     return SipSide(

@@ -154,7 +154,7 @@ def _serve(
         except ConfigError as error:
             fail(in_words(str(error)), UNUSABLE)
         reactor.addSystemEventTrigger("before", "shutdown", lambda: Deferred.fromCoroutine(running.stop()))
-        garbage.Garbage(reactor, running.gateway.counters).start()
+        garbage.Garbage(reactor, running.gateway.counters, running.asked).start()
         if ready:
             ready(running)
         await Deferred()  # until a signal

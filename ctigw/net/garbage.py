@@ -13,7 +13,7 @@ from __future__ import annotations
 import gc
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from time import perf_counter
 from typing import Any
 
@@ -28,17 +28,18 @@ NEVER = 1_000_000_000
 # is not.
 QUIET = 10.0
 PUT_OFF = 360
-# What is counted, and what is read.
+# What is counted.
 LONGEST = "longest gc pause ms"
-REQUESTS = "requests"
 
 
 class Garbage:
-    """The collector of this process, from `start` to `stop`.  ``counters``: requests, and the longest
-    pause."""
+    """The collector of this process, from `start` to `stop`.
 
-    def __init__(self, clock: IReactorTime, counters: Counter[str]) -> None:
-        self._counters = counters
+    ``counters`` are told the longest pause; ``asked`` says how many requests there have been, of any kind.
+    """
+
+    def __init__(self, clock: IReactorTime, counters: Counter[str], asked: Callable[[], int]) -> None:
+        self._counters, self._count = counters, asked
         self._loop = LoopingCall(self._look)
         self._loop.clock = clock
         self._asked = self._put_off = 0
@@ -67,7 +68,7 @@ class Garbage:
 
     def _look(self) -> None:
         """Look through everything if that keeps nobody waiting, or has been put off too often."""
-        asked = self._counters[REQUESTS]
+        asked = self._count()
         quiet, self._asked = asked == self._asked, asked
         if not gc.get_count()[2]:
             return  # nothing is older than it was

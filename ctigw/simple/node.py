@@ -5,6 +5,7 @@ The five calls of the stack, with everything behind it; only `net/` has sockets 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 
 import structlog
@@ -30,9 +31,14 @@ class Node:
     """
 
     def __init__(
-        self, stack: Stack, server: Server, presence: Presence, subscriptions: Subscriptions
+        self,
+        stack: Stack,
+        server: Server,
+        presence: Presence,
+        subscriptions: Subscriptions,
+        counters: Counter[str],
     ) -> None:
-        self._stack, self._server = stack, server
+        self._stack, self._server, self._counters = stack, server, counters
         self._presence, self._subscriptions = presence, subscriptions
         self._certified: dict[int, frozenset[str]] = {}
         self.disconnected: Callable[[Remote], None] = lambda _remote: None
@@ -94,6 +100,7 @@ class Node:
             log.exception("not served")
 
     def _asked(self, incoming: Incoming, serve: Callable[[Incoming], None]) -> None:
+        self._counters["SIP requests"] += 1
         try:
             serve(incoming)
         except Rejected as refusal:

@@ -31,7 +31,7 @@ def serve(file: str) -> None:
     addresses = endpoint.open()
     side = sip_side(config, addresses, loop, Kept())
     endpoint.serve(side.node)
-    Garbage(loop, Counter()).start()
+    Garbage(loop, Counter(), lambda: side.counters["SIP requests"]).start()
     at = f"127.0.0.1:{addresses[0].port}"
     sys.stdout.write(json.dumps({"event": "listening", "at": at}) + "\n")
     sys.stdout.flush()
