@@ -75,7 +75,7 @@ def test_a_list_shows_everybody_and_what_a_client_publishes(demo: Demo) -> None:
     assert said.split() == ["bob@example.com", "open", "meeting", '"back', "at", '3"', "for", "60", "s"]
     assert 'meeting           "back at 3"' in line_with(lists, "bob@example.com")
     explained = demo.presence("explain", "bob@example.com")
-    assert re.search(r"^phone +700 +open ", explained, re.MULTILINE)
+    assert re.search(r"^phone +200 +open ", explained, re.MULTILINE)
     assert re.search(r"^publication +500 +open, meeting .* activities, note", explained, re.MULTILINE)
     assert ended(lists, signal.SIGINT) == (0, "")
 
