@@ -336,12 +336,13 @@ class Incoming:
 class Client:
     """A request of ours that is on its way.
 
-    ``fallback``: where and how it goes as a datagram, if no connection can be had.
+    ``fallback``: where and how it goes as a datagram, if no connection can be had.  ``ready``: of the answer
+    only the status is of interest.
     """
 
     __slots__ = (
         "cancelled", "cancelling", "deadline", "done", "fallback", "interval", "key", "machine",
-        "provisional", "request", "sent", "state", "timer", "to", "via",
+        "provisional", "ready", "request", "sent", "state", "timer", "to", "via",
     )  # fmt: skip
 
     def __init__(self, request: Request | Ready, to: Remote, via: str, done: Done | None, key: str) -> None:
@@ -350,7 +351,7 @@ class Client:
         self.via = via
         self.done = done
         self.sent = b""
-        self.provisional = self.cancelling = self.cancelled = False
+        self.provisional = self.cancelling = self.cancelled = self.ready = False
         self.fallback: tuple[Remote, str, bytes] | None = None
         self.timer: Timer | None = None
         self.interval = self.deadline = 0.0

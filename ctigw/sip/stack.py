@@ -22,12 +22,15 @@ from ctigw.sip.framing import Ping, StreamReader
 from ctigw.sip.hops import Local, Remote
 from ctigw.sip.machines import Client, Incoming, Input, State, input_of
 from ctigw.sip.message import Message, Request, Response, parse
+from ctigw.sip.plain import START, branch_in
 from ctigw.sip.ready import HOPS, Ready
 from ctigw.sip.replies import COOKIE, back_of, branch_of, cancelled_key, key_of, reply
 from ctigw.sip.timers import Timers
 from ctigw.sip.transactions import Transactions
 
 _MAX_HOPS = 255
+# What a plain answer says.
+_OK = Response(200, "OK")
 # As many peers as may be remembered to take no connections.
 _MAX_NO_TCP = 10_000
 
@@ -91,6 +94,8 @@ class Stack:
         """A datagram (``source.flow`` 0), or the next piece of a connection's stream.  Raises nothing."""
         if source.flow:
             self._receive_stream(data, source)
+            return
+        if data.startswith(START) and self._took_plain(data):
             return
         try:
             message = parse(data)
@@ -164,6 +169,15 @@ class Stack:
             self._layer.send(back, reply(request, error.status, error.reason, tag=self._token()))
         except (Malformed, ValueError):
             return
+
+    def _took_plain(self, data: bytes) -> bool:
+        """Whether ``data`` is the plain answer to a request of which only the status matters; it is taken."""
+        branch = branch_in(data)
+        client = self._layer.clients.get(f"{branch} NOTIFY") if branch else None
+        if not isinstance(client, Client) or not client.ready:
+            return False
+        self._layer.fire(client, Input.SUCCESS, _OK)
+        return True
 
     def _take_response(self, response: Response, source: Remote) -> None:
         key = f"{branch_of(response.headers['Via'][0])} {response.cseq_method}"
@@ -295,6 +309,7 @@ class Stack:
         client = Client(whole, target, via, done, f"{branch} {whole.method}")
         client.provisional = provisional
         client.fallback = fallback
+        client.ready = type(whole) is Ready
         self._layer.start(client, data)
         return client
 
