@@ -232,7 +232,7 @@ def _news(session: Session, after: int) -> _News | None:
 
 def _write_publications(session: Session, changes: Sequence[tuple[publications.Row, bool]]) -> list[bool]:
     puts = [row for row, gone in changes if not gone]
-    publications.write(session, puts, [row.etag for row, gone in changes if gone])
+    publications.write(session, puts, [row.publication for row, gone in changes if gone])
     return [True] * len(changes)
 
 

@@ -18,8 +18,8 @@ SOURCE = 255
 class Row(NamedTuple):  # as in the audit: this is the row already
     """A publication, named like the columns.
 
-    ``publication``: its own name, the same over all its changes, such as its first entity-tag; ``etag``: the
-    entity-tag of now, which no other publication has.  Either has at most 64 characters.  ``source``: what
+    ``publication``: its own name, which no other one has, the same over all its changes, such as its first
+    entity-tag; ``etag``: the entity-tag of now.  Either has at most 64 characters.  ``source``: what
     published it said of itself.  ``expires`` and ``published``: seconds since 1970.  ``sequence``: grows with
     each change, so that the newest of two is known whatever the clock did.
     """
@@ -40,12 +40,12 @@ _SOURCE = Row._fields.index("source")
 def write(session: Session, puts: Sequence[Row], gone: Sequence[str]) -> None:
     """Keep ``puts``, each in the place of what is kept of the same publication; the last of two wins.
 
-    Then forget the publications whose entity-tags, as they are kept or were put just now, are ``gone``.
+    Then forget the publications that are ``gone``, by their own names.
     """
-    newest = {(row.presentity, row.publication): row for row in puts}
+    newest = {row.publication: row for row in puts}
     rows = [(*row[:_SOURCE], text(row.source, SOURCE), *row[_SOURCE + 1 :]) for row in newest.values()]
-    upsert(session, PublicationRow.__tablename__, Row._fields, ("presentity", "publication"), rows)
-    delete(session, PublicationRow.__tablename__, ("etag",), [(etag,) for etag in dict.fromkeys(gone)])
+    upsert(session, PublicationRow.__tablename__, Row._fields, ("publication",), rows)
+    delete(session, PublicationRow.__tablename__, ("publication",), [(name,) for name in dict.fromkeys(gone)])
 
 
 def load(session: Session, now: float) -> list[Row]:

@@ -183,13 +183,17 @@ class PropertyRow(Base):
 
 
 class PublicationRow(Base):
-    """Event state that somebody published.  Whose it is need not be a user: a domain may be open."""
+    """Event state that somebody published.  Whose it is need not be a user: a domain may be open.
+
+    Found by its own name alone: its entity-tag is another one after each change, and an index of them would
+    cost as much as the rows.
+    """
 
     __tablename__ = "publications"
 
-    presentity: Mapped[str] = mapped_column(String(255), primary_key=True)
     publication: Mapped[str] = mapped_column(String(64), primary_key=True)
-    etag: Mapped[str] = mapped_column(String(64), unique=True)
+    presentity: Mapped[str] = mapped_column(String(255))
+    etag: Mapped[str] = mapped_column(String(64))
     source: Mapped[str] = mapped_column(String(255))
     expires: Mapped[float] = mapped_column(Double)
     published: Mapped[float] = mapped_column(Double)

@@ -55,15 +55,9 @@ def test_a_publication_takes_the_place_of_what_it_was(session: Session) -> None:
     assert publications.load(session, 100.0) == [changed]
 
 
-def test_the_same_name_may_be_in_two_presentities(session: Session) -> None:
-    both = [published(1), published(1, etag="e2", presentity=BOB)]
-    publications.write(session, both, [])
-    assert sorted(publications.load(session, 0.0)) == sorted(both)
-
-
 def test_what_was_put_and_is_gone_is_not_there(session: Session) -> None:
     publications.write(session, [published(1), published(2)], [])
-    publications.write(session, [published(2, etag="e2b"), published(3)], ["e2b", "e3", "e3", "never"])
+    publications.write(session, [published(2, etag="e2b"), published(3)], ["p2", "p3", "p3", "never"])
     assert publications.load(session, 0.0) == [published(1)]
 
 
@@ -83,7 +77,7 @@ def test_what_a_client_says_of_itself_is_no_trouble(session: Session, said: str)
 def test_hundreds_of_changes_are_few_statements(database: Database, statements: list[str]) -> None:
     everything = [published(number) for number in range(1024)]
     database.run_now(publications.write, everything, [])
-    database.run_now(publications.write, everything, [row.etag for row in everything])
+    database.run_now(publications.write, everything, [row.publication for row in everything])
     assert [word for word in statements if word in ("INSERT", "DELETE")] == ["INSERT", "INSERT", "DELETE"]
     assert database.run_now(publications.load, 0.0) == []
 

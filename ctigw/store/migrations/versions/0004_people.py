@@ -134,9 +134,9 @@ def _of_users() -> None:
 def _of_addresses() -> None:
     op.create_table(
         "publications",
-        sa.Column("presentity", _NAME, primary_key=True),
         sa.Column("publication", sa.String(64), primary_key=True),
-        sa.Column("etag", sa.String(64), nullable=False, unique=True),
+        sa.Column("presentity", _NAME, nullable=False),
+        sa.Column("etag", sa.String(64), nullable=False),
         sa.Column("source", _NAME, nullable=False),
         sa.Column("expires", sa.Double(), nullable=False),
         sa.Column("published", sa.Double(), nullable=False),
