@@ -31,10 +31,14 @@ class Patience:
         self._failures: dict[str, tuple[int, float]] = {}
         self._trying: Counter[str] = Counter()
 
+    def wait(self, *keys: str) -> float:
+        """Seconds that one of ``keys`` has to let pass; 0: none has."""
+        now = self._clock.seconds()
+        return max(0.0, *(self._failed(key)[1] - now for key in keys))
+
     def waits(self, *keys: str) -> bool:
         """Whether one of ``keys`` has to let time pass."""
-        now = self._clock.seconds()
-        return any(self._failed(key)[1] > now for key in keys)
+        return self.wait(*keys) > 0
 
     def admits(self, *keys: str) -> bool:
         """Whether an attempt of all of ``keys`` may begin now."""

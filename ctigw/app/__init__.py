@@ -273,6 +273,7 @@ def check(config: Config) -> Gateway:
     with _blaming("store.url", DatabaseError):
         Database(config.store.url or "sqlite://")
     if config.sip.listeners:
+        from ctigw.app.foreign import check_passwords
         from ctigw.net.sip_endpoint import SipError
         from ctigw.net.sip_endpoint import check as check_sip
 
@@ -280,6 +281,7 @@ def check(config: Config) -> Gateway:
             check_sip(config.sip, clock)
         except SipError as error:
             raise ConfigError(str(error)) from None
+        check_passwords(config.presence)
     return gateway(config, _driver(config, clock, _NothingSaved()), clock)
 
 

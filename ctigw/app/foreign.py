@@ -16,6 +16,9 @@ from ctigw.sip.hops import Remote, remote_of
 from ctigw.sip.stack import Stack
 from ctigw.sip.uri import parse_uri
 
+# What the configuration calls the password for the server to which phones are published.
+BRIDGE_KEY = "presence.bridge.password_file"
+
 
 def password(file: str, key: str) -> str:
     """The first line of ``file``, which ``key`` of the configuration names.  Raises `ConfigError`."""
@@ -24,6 +27,19 @@ def password(file: str, key: str) -> str:
     except (OSError, ValueError) as error:  # whose text may be what is in there
         why = error.strerror if isinstance(error, OSError) else "not UTF-8"
         raise ConfigError(f"{key}: {file}: {why}") from None
+
+
+def check_passwords(presence: Presence) -> None:
+    """Look whether every file of a password can be read.  Raises `ConfigError`."""
+    for server in presence.foreign:
+        if server.user:
+            password(server.password_file, _key_of(server))
+    if presence.bridge.user:
+        password(presence.bridge.password_file, BRIDGE_KEY)
+
+
+def _key_of(server: ForeignServer) -> str:
+    return f"presence.foreign {server.name}.password_file"
 
 
 def hop(uri: str) -> Remote:
@@ -57,7 +73,7 @@ def foreign(server: ForeignServer, stack: Stack, token: Callable[[], str]) -> Fo
     """A server as it is subscribed at.  Raises `ConfigError`."""
     ask = None
     if server.user:
-        secret = password(server.password_file, f"presence.foreign {server.name}.password_file")
+        secret = password(server.password_file, _key_of(server))
         ask = Asking(stack, Login(server.user, secret, token))
 
     def uri(local: str) -> str:

@@ -14,7 +14,7 @@ from ipaddress import ip_network
 from msgspec import Struct
 from twisted.internet.interfaces import IReactorTime
 
-from ctigw.app.foreign import elsewhere, foreign, hop, password, provisioned
+from ctigw.app.foreign import BRIDGE_KEY, elsewhere, foreign, hop, password, provisioned
 from ctigw.bridge.lamps import Lamps
 from ctigw.bridge.source import Bridge
 from ctigw.config import Config
@@ -309,7 +309,7 @@ def _publisher(config: Config, side: SipSide) -> Publisher:
     token = lambda: secrets.token_hex(8)  # noqa: E731 - given on
     login = None
     if settings.user:
-        secret = password(settings.password_file, "presence.bridge.password_file")
+        secret = password(settings.password_file, BRIDGE_KEY)
         login = Login(settings.user, secret, token)
     return Publisher(
         lambda request, done: side.stack.request(request, target, done),

@@ -23,7 +23,7 @@ VISIBILITIES = ("all", "reachability-only", "polite-block", "block", "confirm")
 # The same for people as `outcomes.Outcome` for programs.
 WHY = {
     "FAILED": "it is there already, there is no such user, or it is not one line of at most 255 characters",
-    "NO_CONTACT": "there is no such user, or they are no contact",
+    "NO_CONTACT": "there is no such user (--elsewhere: at another server), or they are no contact",
     "NO_GROUP": "there is no such group",
     "NO_RULE": "there is no such rule",
 }
@@ -144,9 +144,16 @@ def group_add(user: str, name: str, index: Decimal | None, file: Path | None, da
 @stored
 def group_remove(user: str, name: str, file: Path | None, data: Path) -> None:
     """Remove the group NAME, and the contacts in it."""
+    from ctigw.directory import contact_list as lists
     from ctigw.directory import groups
+    from ctigw.directory.errors import DirectoryError
 
-    _do(file, data, lambda session: groups.remove(session, user, [name]))
+    def work(session: Session) -> None:
+        if name not in [each.name for each in lists.contact_list(session, user)]:
+            raise DirectoryError(WHY["NO_GROUP"])  # programs are told that it is gone
+        _all_done(groups.remove(session, user, [name]))
+
+    in_directory(file, data, work)
     click.echo(f"group {name} of {user} removed")
 
 
@@ -210,7 +217,7 @@ def rule_set(
         _all_done(rules.set_rules(session, user, [new]))
         if watchers:
             before = rules.acl(session, user, name) or ()
-            _all_done(rules.add_acl(session, user, name, watchers))
+            _all_done(rules.add_acl(session, user, name, watchers), "there is no such watcher: {}", watchers)
             stay = {names.person(names.user_name(user), watcher) for watcher in watchers}
             rules.delete_acl(session, user, name, [each for each in before if each not in stay])
 
@@ -245,14 +252,17 @@ def _do(file: Path | None, data: Path, work: Any) -> None:
     in_directory(file, data, lambda session: _all_done(work(session)))
 
 
-def _all_done(done: Done) -> None:
-    """Raises `DirectoryError` for the first part that failed, and undoes the others with it."""
+def _all_done(done: Done, why: str = "", parts: Sequence[str] = ()) -> None:
+    """Raises `DirectoryError` for the first part that failed, and undoes the others with it.
+
+    ``why`` it failed, where that is known better than by the outcome, with room for the part's name.
+    """
     from ctigw.directory.errors import DirectoryError
     from ctigw.directory.outcomes import Outcome
 
-    failed = next((outcome for outcome in done.outcomes if outcome is not Outcome.SUCCEEDED), None)
-    if failed is not None:
-        raise DirectoryError(WHY[failed.name])
+    for index, outcome in enumerate(done.outcomes):
+        if outcome is not Outcome.SUCCEEDED:
+            raise DirectoryError(why.format(parts[index]) if why else WHY[outcome.name])
 
 
 COMMANDS: tuple[click.Command, ...] = (contact, group, rule, recent)

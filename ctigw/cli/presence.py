@@ -14,7 +14,7 @@ from twisted.internet.defer import Deferred
 from ctigw.cli import presence_show as show
 from ctigw.cli.connection import say
 from ctigw.cli.running import REFUSED, UNUSABLE, fail
-from ctigw.cli.sip_connection import Server, at_server, refused, short, with_user
+from ctigw.cli.sip_connection import Server, at_server, in_words, refused, short, with_user
 from ctigw.net.sip_agent import Text
 from ctigw.net.sip_client import SipClient, SipRefused
 from ctigw.net.sip_watch import Notification
@@ -158,13 +158,13 @@ async def _send(client: SipClient, uri: str, text: str) -> None:
     try:
         status = await client.message(uri, text)
     except SipRefused as error:
-        fail(f"refused: {short(uri)}: {error}", REFUSED)
+        fail(f"refused: {short(uri)}: {in_words(error)}", REFUSED)
     later = f"stored until {short(uri)} is there"
     say(later if status == KEPT_FOR_LATER else f"delivered to {short(uri)}")
 
 
 @presence.command()
-@click.argument("called", metavar="LIST", required=False)
+@click.argument("called", metavar="[LIST]", required=False)
 @at_server
 @json_option
 def lists(called: str | None, server: Server, as_json: bool) -> None:

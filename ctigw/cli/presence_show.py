@@ -59,7 +59,8 @@ def seen(who: str, body: bytes, state: str = "active", reason: str = "") -> Seen
         who=who,
         state=state,
         reason=reason,
-        basic=document.basic,
+        # The tuples stand in the order in which they count.
+        basic=next((each.basic for each in document.tuples if each.basic), ""),
         activities=document.activities,
         notes=tuple(dict.fromkeys(filter(None, notes))),
     )
@@ -71,8 +72,9 @@ def line(what: Seen, now: datetime | None, *, wide: int = 0, color: bool = False
     cells = [now.strftime("%H:%M:%S")] if now else []
     cells.append(f"{what.who:<{wide}}")
     # A document is what can be seen, whatever has become of the subscription; without one there are words.
+    # Who waits for a decision is shown a document of somebody who is not there, which must not be believed.
     words = ""
-    if not (what.basic or what.activities or what.notes):
+    if what.state == "pending" or not (what.basic or what.activities or what.notes):
         words = _WORDS.get(what.reason) or _WORDS.get(what.state, "says nothing")
     if words:
         cells.append(painted(words, dim=True))

@@ -27,13 +27,18 @@ def on_reactor(work: Callable[[Any], Awaitable[None]]) -> None:
 
 def ask_password(otherwise: str, *, twice: bool = False) -> str:
     """A password from the terminal; where there is none, ``otherwise`` says what to do instead."""
-    if not _terminal():
+    if not has_terminal():
         fail(f"there is no terminal to ask for the password; {otherwise}", UNUSABLE)
+    return password_from_terminal(twice=twice)
+
+
+def password_from_terminal(*, twice: bool = False) -> str:
+    """A password from the terminal, which there is.  Raises `click.Abort`."""
     asked: str = click.prompt("Password", hide_input=True, confirmation_prompt=twice, err=True)
     return asked
 
 
-def _terminal() -> bool:
+def has_terminal() -> bool:
     """Whether somebody can be asked: passwords are, even when standard input is something else."""
     with contextlib.suppress(OSError):
         os.close(os.open("/dev/tty", os.O_RDWR))

@@ -183,6 +183,7 @@ def _welcome(running: Any, data: Path) -> str:
     at = "" if port == PORT else f" --at 127.0.0.1:{port}"
     at_sip = "" if udp == SIP_PORT else f" --at udp:127.0.0.1:{udp}"
     sip_ports = f"{udp} (UDP and TCP)" if udp == tcp else f"{udp} (UDP), {tcp} (TCP)"
+    wide = len(f"{me} monitor{at} 2001 2002")
     return f"""\
 ctigw {version("ctigw")}
 
@@ -197,7 +198,7 @@ Things to try, in a second terminal:
   {me} call{at} 2001 2002       in a third: 2001 calls 2002, which rings
   {me} answer{at} 2002          and they talk
   {me} presence watch{at_sip} alice@example.com
-                                in a fourth: what her colleagues see of alice, who has 2001
+  {"":{wide}}    in a fourth: what her colleagues see of alice, who has 2001
 
 Ctrl-C ends the demo.
 """

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import socket
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import wraps
@@ -10,13 +12,18 @@ from typing import Any, NoReturn
 
 import click
 
-from ctigw.cli.running import REFUSED, UNUSABLE, ask_password, fail, on_reactor
+from ctigw.cli.running import REFUSED, UNUSABLE, fail, has_terminal, on_reactor, password_from_terminal
 from ctigw.config import Log
 from ctigw.net import logs
 from ctigw.net.sip_agent import Account, Text
 from ctigw.net.sip_client import SipClient, SipRefused, address_of, server_at
 from ctigw.net.sip_endpoint import SipError
+from ctigw.sip.digest import AUTHENTICATES
+from ctigw.sip.hops import Remote
 from ctigw.sip.uri import aor, parse_uri
+
+# The reason with which a gateway refuses those who are no users of its domains.
+_STRANGER = "Not For Strangers"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +90,7 @@ def with_user(
 ) -> None:
     """Do ``work`` as the user ``name`` (who --as names comes first); then leave the process."""
     logs.configure(Log(level="error"))
+    logs.take_over_twisted()
     who = server.name or name
     if who is None:
         fail("say who you are: --as alice", UNUSABLE)
@@ -91,12 +99,13 @@ def with_user(
 
     async def connected(reactor: Any) -> None:
         try:
+            _probe(server_at(server.at))
             client = SipClient(
                 reactor,
                 server_at(server.at),
                 account,
                 on_message=on_message,
-                ask_password=lambda: ask_password("set CTIGW_PASSWORD"),
+                ask_password=_password,
                 trouble=lambda why: click.echo(f"ctigw: {why}", err=True),
                 tls_ca=server.ca,
             )
@@ -117,4 +126,45 @@ def with_user(
 
 def refused(what: str, error: SipRefused | TimeoutError) -> NoReturn:
     """End the command, since the server said no."""
-    fail(f"{what}: {error}", REFUSED)
+    fail(f"{what}: {in_words(error)}", REFUSED)
+
+
+def in_words(error: SipRefused | TimeoutError) -> str:
+    """What the server said, and what to do about it where that is plain."""
+    status = error.status if isinstance(error, SipRefused) else 0
+    said = str(error)
+    if status in AUTHENTICATES:
+        if os.environ.get("CTIGW_PASSWORD") or has_terminal():
+            return f"{said}: no such user, or not their password"
+        return f"{said}: set CTIGW_PASSWORD, there is no terminal to ask for it"
+    if said.endswith(_STRANGER):
+        return f"{said}: say who you are (--as alice@example.com), or which domain is meant (--domain)"
+    if "certificate verify failed" in said:
+        return f"{said}; --ca FILE names who may vouch for the server"
+    return said
+
+
+def _password() -> str:
+    """The password from the terminal; "" without one: it is asked for inside of the reactor, which takes no
+    exceptions."""
+    try:
+        return password_from_terminal() if has_terminal() else ""
+    except click.Abort:
+        return ""
+
+
+def _probe(server: Remote) -> None:
+    """Raises `OSError` when nobody is at ``server`` and that can be told at once: UDP, on this machine.
+
+    Whoever sends from a port of their own is not told, and would wait half a minute.  What is sent is what
+    keeps the way through a NAT open (RFC 5626), for which nobody answers.
+    """
+    if server.transport != "UDP":
+        return
+    family, kind, _, _, place = socket.getaddrinfo(server.host, server.port, type=socket.SOCK_DGRAM)[0]
+    with socket.socket(family, kind) as probe:
+        probe.connect(place)
+        probe.setblocking(False)
+        probe.send(b"\r\n\r\n")
+        with contextlib.suppress(BlockingIOError):
+            probe.recv(1)

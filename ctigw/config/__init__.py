@@ -159,7 +159,7 @@ def parse(text: str, name: str = "configuration") -> Config:
     try:
         config = msgspec.toml.decode(text, type=Config)
     except msgspec.DecodeError as error:
-        raise ConfigError(f"{name}: {with_key(str(error))}") from None
+        raise ConfigError(f"{name}: {with_key(_with_choice(str(error)))}") from None
     for fault in _faults(config):
         raise ConfigError(f"{name}: {fault}")
     return config
@@ -187,6 +187,30 @@ def _faults(config: Config) -> Iterator[str]:
             yield f"listeners[{index}].endpoint: another listener has it"
     yield from (f"sip.{fault}" for fault in sip_section.faults(config.sip))
     yield from (f"presence.{fault}" for fault in presence_section.faults(config.presence))
+    yield from _list_faults(config)
+
+
+def _list_faults(config: Config) -> Iterator[str]:
+    here = {*config.sip.domains, *config.sip.aliases}
+    for index, each in enumerate(config.presence.lists):
+        domain = each.uri.rpartition("@")[2].lower()
+        if domain not in here:
+            yield f"presence.lists[{index}].uri: {domain!r} is none of sip.domains, so nobody would ask here"
+
+
+def _with_choice(message: str) -> str:
+    """msgspec's "Invalid enum value" with the values that there are."""
+    found = re.fullmatch(r"(Invalid enum value .*?)( - at `\$\.?(.*)`)", message)
+    if found is None:
+        return message
+    kind: Any = msgspec.inspect.type_info(Config)
+    for part in re.findall(r"\[[^]]*\]|\w+", found[3]):
+        if part.startswith("["):
+            kind = getattr(kind, "item_type", None) or getattr(kind, "value_type", None)
+        else:
+            kind = next((each.type for each in getattr(kind, "fields", ()) if each.encode_name == part), None)
+    choice = ", ".join(f'"{value}"' for value in getattr(kind, "values", ()))
+    return f"{found[1]}: it is one of {choice}{found[2]}" if choice else message
 
 
 def with_key(message: str, under: str = "") -> str:

@@ -154,6 +154,9 @@ def _domain_faults(sip: Sip) -> Iterator[str]:
             yield f"domains[{index}]: {domain[:100]!r} is no domain in lower case"
         if domain in sip.domains[:index]:
             yield f"domains[{index}]: {domain!r} is there twice"
+    for alias, domain in sip.aliases.items():
+        if domain.lower() not in sip.domains:
+            yield f"aliases: {alias!r} is to mean {domain!r}, which is none of the domains"
     if sip.open_domain and not all(is_loopback_host(listener.address) for listener in sip.listeners):
         yield "open_domain: is for listeners on loopback only"
 

@@ -194,6 +194,7 @@ class Kept:
     def __init__(self, agent: Agent, expires: int, told: Done) -> None:
         self._agent, self._told = agent, told
         self._timer: Timer | None = None
+        self._is_retrying = False
         self.expires = expires
 
     def _make(self) -> Request:
@@ -231,11 +232,25 @@ class Kept:
             self._agent.send(self._make, partial(self._answered, done, again=False))
             return
         elif outcome.status in _FOR_NOW and done is self._told:
-            self.stop()
-            self._timer = self._agent.timers.after(RETRY, self._again)
+            self._retry()
         else:
             self._failed()
         done(outcome)
+
+    def lost(self) -> bool:
+        """The connection to the server is gone, and perhaps what it keeps: ask soon.
+
+        False where that is so already, or an answer is awaited still.
+        """
+        if self._timer is None or self._is_retrying:
+            return False
+        self._retry()
+        return True
+
+    def _retry(self) -> None:
+        self.stop()
+        self._is_retrying = True
+        self._timer = self._agent.timers.after(RETRY, self._again)
 
     def _failed(self) -> None:
         """The server will not."""
@@ -262,9 +277,10 @@ class Kept:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        self._is_retrying = False
 
     def _again(self) -> None:
-        self._timer = None
+        self._timer, self._is_retrying = None, False
         self.refresh()
 
 

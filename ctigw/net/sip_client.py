@@ -12,7 +12,17 @@ from twisted.internet.defer import Deferred, DeferredList
 
 from ctigw.config.sip import Sip, SipListener
 from ctigw.config.values import LAST_PORT
-from ctigw.net.sip_agent import Account, Agent, Kept, Publication, Registration, Text, is_success, words
+from ctigw.net.sip_agent import (
+    RETRY,
+    Account,
+    Agent,
+    Kept,
+    Publication,
+    Registration,
+    Text,
+    is_success,
+    words,
+)
 from ctigw.net.sip_endpoint import SipEndpoint
 from ctigw.net.sip_watch import Notification, Watch
 from ctigw.sip.events import Done, Outcome, Settings
@@ -28,10 +38,11 @@ _AT = re.compile(r"(?:(udp|tcp|tls):)?(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::([
 
 
 class SipRefused(Exception):  # noqa: N818 - it is an answer
-    """The server said no, or nothing; ``outcome`` is what it said."""
+    """The server said no, or nothing; ``outcome`` is what it said, ``why`` it cannot be reached."""
 
-    def __init__(self, outcome: Outcome) -> None:
-        super().__init__(words(outcome))
+    def __init__(self, outcome: Outcome, why: str = "") -> None:
+        unheard = outcome.response is None and why
+        super().__init__(f"{words(outcome)}: {why.rstrip('.')}" if unheard else words(outcome))
         self.outcome = outcome
 
     @property
@@ -74,6 +85,7 @@ class SipClient:
         settings: Settings | None = None,
     ) -> None:
         self._reactor, self._trouble = reactor, trouble
+        self._server = (server.host, server.port)
         address = _own_address(server)
         listeners = [SipListener("udp", address, 0)]
         if server.transport != "UDP":
@@ -97,7 +109,7 @@ class SipClient:
         )
         self._kept: list[Kept] = []
         self._closed: Deferred[None] | None = None
-        self._endpoint.serve(_Node(stack, self.agent))
+        self._endpoint.serve(_Node(stack, self.agent, self._lost))
 
     @property
     def uri(self) -> str:
@@ -206,6 +218,15 @@ class SipClient:
         await all_ended
         await self._endpoint.stop()
 
+    def _lost(self, remote: Remote) -> None:
+        """Watchers hear nothing over a connection that is gone; those that others have opened are theirs."""
+        is_ours = (remote.host, remote.port) == self._server and remote.transport != "UDP"
+        if not is_ours or self.is_closing:
+            return
+        lost = [kept for kept in self._kept if kept.lost()]
+        if lost:
+            self._trouble(f"the connection is lost; the server is asked again every {RETRY:.0f} s")
+
     def _told(self, outcome: Outcome) -> None:
         if not is_success(outcome):
             self._trouble(words(outcome))
@@ -217,15 +238,15 @@ class SipClient:
         outcome = await answer
         self._endpoint.wake()  # whoever awaits this may go on to ask more
         if not is_success(outcome):
-            raise SipRefused(outcome)
+            raise SipRefused(outcome, self._endpoint.trouble)
         return outcome
 
 
 class _Node:
     """The stack, and the agent that is told what it has heard."""
 
-    def __init__(self, stack: Stack, agent: Agent) -> None:
-        self._stack, self._agent = stack, agent
+    def __init__(self, stack: Stack, agent: Agent, lost: Callable[[Remote], None]) -> None:
+        self._stack, self._agent, self._lost = stack, agent, lost
         self.outgoing, self.next_timeout = stack.outgoing, stack.next_timeout
 
     def receive(self, data: bytes, source: Remote) -> None:
@@ -238,6 +259,7 @@ class _Node:
     def lost(self, remote: Remote) -> None:
         self._stack.lost(remote)
         self._agent.take()
+        self._lost(remote)
 
     def timeout(self) -> None:
         self._stack.timeout()

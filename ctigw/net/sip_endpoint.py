@@ -104,6 +104,11 @@ class SipEndpoint:
         """How many connections there are, those included that are being opened."""
         return len(self._streams)
 
+    @property
+    def trouble(self) -> str:
+        """Why the last server could not be reached, in words; "" when none was tried in vain."""
+        return self._streams.trouble
+
     def open(self) -> tuple[Local, ...]:
         """Open every listener: what to put into Via and Contact for each.
 

@@ -77,6 +77,8 @@ class Streams:
         self._sweep: IDelayedCall | None = None
         self._ended: Deferred[None] | None = None
         self._is_ending = False
+        # Why the last server could not be reached, in words.
+        self.trouble = ""
 
     def __len__(self) -> int:
         return len(self._flows)
@@ -125,7 +127,8 @@ class Streams:
     def gone(self, connection: SipConnection, why: BaseException | None) -> None:
         """``connection`` is closed."""
         if connection.is_ours and why is not None and connection.heard is None:
-            log.warning("SIP server lost", peer=_shown(connection.remote), why=_in_words(why))
+            self.trouble = _in_words(why)
+            log.warning("SIP server lost", peer=_shown(connection.remote), why=self.trouble)
         self._forget(connection)
 
     def close(self) -> Deferred[None]:
@@ -194,12 +197,14 @@ class Streams:
 
     def _too_late(self, connection: SipConnection) -> None:
         connection.bound = None
+        self.trouble = f"no connection in {self._limits.connect_seconds:g} s"
         log.warning("SIP server does not answer", peer=_shown(connection.remote))
         self._end(connection)
 
     def _unreachable(self, failure: Failure, connection: SipConnection) -> None:
         if not isinstance(failure.value, CancelledError):
-            log.info("SIP server cannot be reached", peer=_shown(connection.remote), why=str(failure.value))
+            self.trouble = str(failure.value)
+            log.info("SIP server cannot be reached", peer=_shown(connection.remote), why=self.trouble)
         self._forget(connection)
 
     def _end(self, connection: SipConnection) -> None:

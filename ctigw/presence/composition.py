@@ -10,6 +10,7 @@ Each source has a priority that is provisioned; all that it tells is a `Componen
   one answer to the question what somebody does.  So do the notes on the document and what is unknown in it.
 * Activities are told by who says anything.  Of equals, who says more than that somebody is there or not
   (`vocabulary.SAY_LITTLE`) comes first, newer or not: a phone that sees no call does not undo "vacation".
+* Open or closed is what the first component says that says either.
 * If there is no tuple, one says closed: nobody is reachable at nothing.  Who is not known at all is closed
   and unavailable.
 """
@@ -142,7 +143,7 @@ def compose(entity: str, components: Iterable[Component], excluded: frozenset[st
     return Composed(
         entity=entity,
         xml=put_together(entity, tuples, notes=notes, person=person, devices=devices, others=others),
-        basic=_basic(tuples),
+        basic=_basic(told, tuples),
         activities=next((each.says for each in person if each.name == ACTIVITIES), ()),
         explanation=tuple(composing.won),
     )
@@ -193,11 +194,18 @@ def _without(document: Document, excluded: frozenset[str]) -> Document:
     return Document(document.entity, left, document.person, document.devices, document.notes, document.others)
 
 
-def _basic(tuples: Sequence[Tuple]) -> str:
-    """What a user has set by hand, else open if anything is."""
-    said = {each.basic for each in tuples if each.key in OVERRIDES} - {""}
-    said = said or {each.basic for each in tuples}
-    return "open" if "open" in said else "closed"
+def _basic(told: Sequence[_Told], shown: Sequence[Tuple]) -> str:
+    """What the first says, in tuples that are ``shown``, that says anything of it: who has signed off is not
+    there because of an idle phone.
+    """
+    chosen = set(map(id, shown))
+    for each in told:
+        tuples = [part for part in each.document.tuples if id(part) in chosen]
+        by_hand = {part.basic for part in tuples if part.key in OVERRIDES} - {""}
+        said = by_hand or {part.basic for part in tuples} - {""}
+        if said:
+            return "open" if "open" in said else "closed"
+    return "closed"
 
 
 class _Composing:

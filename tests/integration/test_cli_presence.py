@@ -195,6 +195,7 @@ async def test_the_password_comes_from_the_environment(server: Server) -> None:
         (("watch", "b b", "--as", "alice"), 2, "ctigw: b b is no address\n"),
         (("im", "alice"), 2, "ctigw: im: to whom, and what?  im FROM TO TEXT, or im FROM --receive\n"),
         (("explain", "a", "--at", "sctp:x"), 2, "ctigw: --at sctp:x: it has the form udp:host:port"),
+        (("explain", "a", "--at", "udp:127.0.0.1:1"), 1, "ctigw: --at udp:127.0.0.1:1: Connection refused\n"),
         (("explain", "a", "--at", "tcp:127.0.0.1:1"), 1, "ctigw: explain a@localhost: the server cannot be"),
         (("explain", "a", "--at", "tls:127.0.0.1:1", "--ca", "none"), 2, "ctigw: --ca: none: No such file"),
     ],

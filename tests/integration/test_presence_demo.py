@@ -100,7 +100,11 @@ def test_over_tls_everybody_is_asked_for_a_password(demo: Demo) -> None:
     words = ("presence", "explain", "alice@example.com", "--ca", str(demo.data / "own-certificate.pem"))
     refused = ctigw(*words, at=demo.tls, password="wrong")
     assert refused.returncode == 1
-    assert refused.stderr.startswith("ctigw: explain alice@example.com: 401 ")
+    assert refused.stderr == (
+        "ctigw: explain alice@example.com: 401 Unauthorized: no such user, or not their password\n"
+    )
+    stranger = ctigw(*words[:3], at=demo.tls, password="demo")
+    assert "TLS: certificate verify failed; --ca FILE names" in stranger.stderr
     right = ctigw(*words, at=demo.tls, password="demo")
     assert (right.returncode, right.stderr) == (0, "")
     assert "phone" in right.stdout

@@ -48,7 +48,7 @@ def test_applications(desk: Desk) -> None:
 
 
 def test_passwords_are_asked_for_twice_or_read(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(running, "_terminal", lambda: True)
+    monkeypatch.setattr(running, "has_terminal", lambda: True)
     desk.do("user add alice@example.com", "first\nfirst\n")
     desk.do("app add acd", "first\nfirst\n")
     for name, words in (("alice", "user password alice@example.com"), ("acd", "app password acd")):
@@ -59,7 +59,7 @@ def test_passwords_are_asked_for_twice_or_read(desk: Desk, monkeypatch: pytest.M
 
 
 def test_where_there_is_no_terminal_nothing_is_asked(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(running, "_terminal", lambda: False)
+    monkeypatch.setattr(running, "has_terminal", lambda: False)
     result = desk.do("user add alice@example.com", "first\nfirst\n")
     why = "ctigw: there is no terminal to ask for the password; --password-stdin reads it\n"
     assert (result.exit_code, result.stderr) == (2, why)

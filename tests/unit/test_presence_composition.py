@@ -226,3 +226,13 @@ def test_a_polite_view_tells_whether_and_one_activity_and_no_more(basic: str) ->
 def test_activities_are_written_in_the_namespace_that_has_them(name: str, xml: str) -> None:
     assert activity_xml(name) == xml
     assert wrong(polite(ALICE, "open", name)) is None
+
+
+def test_who_has_signed_off_is_not_there_because_of_an_idle_phone() -> None:
+    phone = told("phone", tuple_("cmp-1", "open"), priority=1)
+    assert together(phone).basic == "open"
+    assert together(phone, told("pc", tuple_("a", "closed"), priority=5)).basic == "closed"
+    assert (
+        together(phone, told("pc", tuple_("a", "closed") + tuple_("b", "open"), priority=5)).basic == "open"
+    )
+    assert together(phone, told("pc", "<dm:person id='p'/>", priority=5)).basic == "open"

@@ -55,6 +55,10 @@ def test_a_note_that_stands_twice_is_told_once() -> None:
         (Seen(who="bob", basic="closed"), "12:00:00  bob    closed"),
         (Seen(who="bob", activities=("away",)), "12:00:00  bob    -       away"),
         (Seen(who="bob", state="pending"), "12:00:00  bob    has not said yet whether you may know"),
+        (
+            Seen(who="bob", state="pending", basic="closed", activities=("unavailable",)),
+            "12:00:00  bob    has not said yet whether you may know",
+        ),
         (Seen(who="bob", state="terminated", reason="noresource"), "12:00:00  bob    is not there"),
         (Seen(who="bob", state="terminated", reason="new"), "12:00:00  bob    is not watched any more"),
         (Seen(who="bob"), "12:00:00  bob    says nothing"),

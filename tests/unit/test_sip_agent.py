@@ -292,6 +292,25 @@ def test_a_refresh_that_fails_is_told_and_tried_again_where_that_can_help() -> N
     assert world.statuses() == [403]
 
 
+def test_what_is_kept_is_asked_for_soon_after_a_connection_is_lost_but_not_more_often() -> None:
+    world = World()
+    made = publication(world)
+    made.put(b"<one/>", lambda _outcome: None)
+    request = world.one("PUBLISH")
+    assert not made.lost()  # the answer is awaited
+    world.answers(request, SIP_ETag="a", Expires="600")
+    assert made.lost()
+    world.passes(RETRY - 1)
+    assert not made.lost()  # or a server that closes at once would never be asked again
+    assert world.sent() == []
+    world.passes(1)
+    world.answers(world.one("PUBLISH"), 503)
+    assert not made.lost()
+    world.passes(RETRY)
+    world.answers(world.one("PUBLISH"), SIP_ETag="a", Expires="600")
+    assert made.lost()
+
+
 # Watching
 
 

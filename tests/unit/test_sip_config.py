@@ -46,7 +46,18 @@ def test_a_listener_is_on_loopback_and_asks_for_passwords() -> None:
         ("[sip]\ndomains = ['Example.com']", "sip.domains[0]: 'Example.com' is no domain in lower case"),
         ("[sip]\ndomains = ['a', 'a']", "sip.domains[1]: 'a' is there twice"),
         ("[sip]\ndigest_algorithms = []", "sip.digest_algorithms: Expected `array` of length >= 1"),
-        ("[sip]\ndigest_algorithms = ['md5']", "sip.digest_algorithms[0]: Invalid enum value 'md5'"),
+        (
+            "[sip]\ndigest_algorithms = ['md5']",
+            'sip.digest_algorithms[0]: Invalid enum value \'md5\': it is one of "MD5", "SHA-256"',
+        ),
+        (
+            "[sip]\naliases = { 'sip.a' = 'a' }",
+            "sip.aliases: 'sip.a' is to mean 'a', which is none of the domains",
+        ),
+        (
+            "[[presence.lists]]\nuri = 'sip:l@a'\nmembers = ['sip:b@localhost']",
+            "presence.lists[0].uri: 'a' is none of sip.domains",
+        ),
         ("[sip]\nopen_domain = true\n" + listener("address = '192.0.2.1'"), "sip.open_domain: is for"),
         ("[sip]\nroutes = [{ domain = 'b', next_hop = 'b:5060' }]", "sip.routes[0].next_hop: has the form"),
         (
