@@ -126,6 +126,7 @@ class SipSide:
         self.accounts.remove(name)
         if not self.accounts.exists(name):
             self.registrar.forget(name)
+            self.subscriptions.forget(name)
             self.presence.gone(name)
 
     def long_term(self, name: str, body: bytes | None) -> None:

@@ -131,15 +131,6 @@ class Presence(Struct, frozen=True, forbid_unknown_fields=True):
         number = self.priorities.get(said or named, self.priorities.get(kind))
         return named, PRIORITIES[kind] if number is None else number
 
-    def abroad(self, aor: str) -> tuple[Foreign, str] | None:
-        """The foreign server that knows the local ``aor``, and by which address."""
-        for server in self.foreign:
-            for user in server.users:
-                uri = user.uri(aor)
-                if uri is not None:
-                    return server, uri
-        return None
-
 
 def faults(presence: Presence) -> Iterator[str]:
     """What makes no sense although each value by itself does: the key, and why."""

@@ -118,11 +118,6 @@ class Sip(Struct, frozen=True, forbid_unknown_fields=True):
     registration_expires: Expires = Expires(shortest=60, longest=86_400, default=3600)
     limits: SipLimits = SipLimits()
 
-    @property
-    def realm(self) -> str:
-        """Of passwords."""
-        return self.domains[0]
-
 
 def faults(sip: Sip) -> Iterator[str]:
     """What makes no sense although each value by itself does: the key, and why."""

@@ -33,6 +33,9 @@ STATES: Mapping[Visibility, State] = {
     Visibility.CONFIRM: "pending",
     Visibility.BLOCK: "terminated",
 }
+# Views of a presentity that are kept to be seen by others: by rules there are as many as there are rules,
+# but a watcher may have as many filters as subscriptions.
+VIEWS = 64
 log = structlog.get_logger(__name__)
 # What people see of themselves.
 OWN = Rule("")
@@ -76,7 +79,8 @@ class Watching:
         self.reason = ""
         # The last thing that happened to it, in the words of RFC 3858.
         self.event = "subscribe"
-        self.told: bytes | None = None
+        # The hash of what `document` gave last.
+        self.told: int | None = None
 
     def decide(self, rule: Rule) -> bool:
         """``rule`` holds from now on; whether that makes a difference to the state."""
@@ -92,7 +96,7 @@ class _Presentity:
         self.name = name
         self.contributions: dict[str, Component] = {}
         self.watchings: dict[str, Watching] = {}
-        self.observers: dict[int, Callable[[Watching], None]] = {}
+        self.observers: dict[object, Callable[[Watching], None]] = {}
         self.forget()
 
     def forget(self) -> None:
@@ -160,9 +164,12 @@ class Presence:
 
     def _components(self, here: _Presentity) -> list[Component]:
         if here.components is None:
-            published = map(self._published, self.publications.of(here.name))
-            here.components = [*here.contributions.values(), *published]
+            here.components = self._collected(here)
         return here.components
+
+    def _collected(self, here: _Presentity) -> list[Component]:
+        published = map(self._published, self.publications.of(here.name))
+        return [*here.contributions.values(), *published]
 
     def _published(self, publication: Publication) -> Component:
         if publication.component is None:
@@ -259,8 +266,9 @@ class Presence:
 
     def document(self, watching: Watching) -> bytes:
         """What ``watching`` shows now; it is told of other documents than this one from now on."""
-        watching.told = self._seen(self._of(watching.presentity), watching)
-        return watching.told
+        seen = self._seen(self._of(watching.presentity), watching)
+        watching.told = hash(seen)
+        return seen
 
     def settle(self) -> None:
         """Compose what has changed, and tell whoever sees something else now."""
@@ -272,20 +280,22 @@ class Presence:
                     self._settle(here)
 
     def _settle(self, here: _Presentity) -> None:
-        try:
-            for watching in tuple(here.watchings.values()):
-                if watching.state == "terminated":  # which it was told already
-                    continue
-                seen = self._seen(here, watching)
-                if seen is not watching.told and seen != watching.told:
+        for watching in tuple(here.watchings.values()):
+            if watching.state == "terminated":  # which it was told already
+                continue
+            try:
+                if hash(self._seen(here, watching)) != watching.told:
                     watching.tell()
-        except Exception:  # a bug, which must not keep what has changed elsewhere from its watchers
-            log.exception("not told", presentity=here.name)
+            except Exception:  # a bug, such as in one watcher's filter, which must not cost the others
+                log.exception("not told", presentity=here.name)
         self._forget_if_empty(here)
 
-    def visibility(self, presentity: str, watcher: str) -> Visibility:
-        """How much ``watcher`` may see of ``presentity``."""
-        return self._rule(presentity, watcher).visibility
+    def visibility(self, presentity: str, watcher: str, source: str = "") -> Visibility:
+        """How much ``watcher`` may see of ``presentity``, or of what one ``source`` tells of it."""
+        rule = self._rule(presentity, watcher)
+        if source in rule.excluded_sources and STATES[rule.visibility] == "active":
+            return Visibility.POLITE_BLOCK
+        return rule.visibility
 
     def _rule(self, presentity: str, watcher: str) -> Rule:
         if watcher == presentity:
@@ -301,18 +311,23 @@ class Presence:
             seen = self._view(here, rule)
             if watching.filter is not None:
                 seen = watching.filter.apply(seen)
-            here.views[key] = seen
+            if watching.filter is None or len(here.views) < VIEWS:
+                here.views[key] = seen
         return seen
 
     def _view(self, here: _Presentity, rule: Rule) -> bytes:
         if rule.visibility is Visibility.ALL:
-            if not rule.excluded_sources:
-                return self._composed(here).xml
-            return compose(entity(here.name), self._components(here), frozenset(rule.excluded_sources)).xml
+            return self._without(here, rule).xml
         if rule.visibility is Visibility.REACHABILITY_ONLY:
             status = reachability(rule, self._statuses(here)) or ""
-            return views.polite(entity(here.name), self._composed(here).basic, status)
+            return views.polite(entity(here.name), self._without(here, rule).basic, status)
         return views.nothing(entity(here.name))
+
+    def _without(self, here: _Presentity, rule: Rule) -> Composed:
+        """What all sources tell but those that ``rule`` excludes."""
+        if not rule.excluded_sources:
+            return self._composed(here)
+        return compose(entity(here.name), self._components(here), frozenset(rule.excluded_sources))
 
     def _statuses(self, here: _Presentity) -> dict[str, str]:
         """What each source says in one word; of several of one name the one that wins."""
@@ -329,11 +344,11 @@ class Presence:
     def observe(self, presentity: str, observer: Callable[[Watching], None]) -> Callable[[], None]:
         """Tell ``observer`` of each watcher of ``presentity`` that comes, goes or is decided on, until the
         result is called."""
-        here = self._of(presentity)
-        here.observers[id(observer)] = observer
+        here, key = self._of(presentity), object()
+        here.observers[key] = observer
 
-        def end() -> None:
-            here.observers.pop(id(observer), None)
+        def end() -> None:  # which does not refer to the observer, who has this
+            here.observers.pop(key, None)
             self._forget_if_empty(here)
 
         return end
@@ -358,9 +373,10 @@ class Presence:
 
         Ages and what is left are in seconds.
         """
-        here = self._presentities.get(presentity) or _Presentity(presentity)
-        won = self._composed(here).explanation
-        components = sorted(self._components(here), key=lambda part: (-part.priority, -part.since))
+        # Collected anew: a refresh changes entity-tag and expiry, but nothing of what others see.
+        collected = self._collected(self._presentities.get(presentity) or _Presentity(presentity))
+        won = compose(entity(presentity), collected).explanation
+        components = sorted(collected, key=lambda part: (-part.priority, -part.since))
         return [self._explained(component, won) for component in components]
 
     def _explained(self, component: Component, won: Sequence[Won]) -> dict[str, Any]:

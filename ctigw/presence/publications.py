@@ -138,9 +138,13 @@ class Publications:
         self._turns.take(publication.presentity, partial(self._begin, asked, done))
 
     def forget(self, presentity: str) -> None:
-        """Remove all of ``presentity``."""
+        """Remove all of ``presentity``, what is being stored just now included."""
+        self._turns.take(presentity, partial(self._forget, presentity))
+
+    def _forget(self, presentity: str) -> None:
         for publication in tuple(self.of(presentity)):
             self.over(publication)
+        self._turns.over(presentity)
 
     def _begin(self, asked: Publish, done: Done) -> None:
         try:
@@ -156,8 +160,10 @@ class Publications:
             self._keep(change, kept)
 
     def _kept(self, asked: Publish, done: Done, apply: Callable[[], Published], kept: bool) -> None:
-        done(apply() if kept else NotKeptError("cannot be stored now"))
-        self._turns.over(asked.presentity)
+        try:
+            done(apply() if kept else NotKeptError("cannot be stored now"))
+        finally:
+            self._turns.over(asked.presentity)
 
     def _judged(self, asked: Publish) -> tuple[Change | None, Callable[[], Published]]:
         """What is to be stored, if anything, and what then makes it true.  Raises `PresenceError`."""
@@ -193,7 +199,7 @@ class Publications:
         if old is not None:
             self._take(old)
         self._put(new)
-        if old is None or new.body is not old.body:
+        if old is None or new.body is not old.body or new.agent != old.agent:
             self._changed(new.presentity)
         return Published(new.etag, asked.seconds)
 

@@ -138,13 +138,20 @@ class Watcherinfo:
     def notify(self, watchers: Iterable[Watcher], *, full: bool = False) -> bytes | None:
         """The document to send; None where nothing has changed.  The first is full.
 
-        ``watchers`` are all there are, and those that have just ended.  Times that pass are no change.
+        ``watchers``: all there are, if it is to be full; else at least those that may have changed; and those
+        that have just ended.  Times that pass are no change.
         """
         now = {each.id: each for each in watchers}
         full = full or not self._version
+        if full:
+            self._known = {}
         states = {name: (each.status, each.event) for name, each in now.items()}
         changed = tuple(each for name, each in now.items() if full or self._known.get(name) != states[name])
-        self._known = {name: state for name, state in states.items() if state[0] is not Status.TERMINATED}
+        for each in changed:
+            if each.status is Status.TERMINATED:
+                self._known.pop(each.id, None)
+            else:
+                self._known[each.id] = states[each.id]
         if not changed and not full:
             return None
         version, self._version = self._version, self._version + 1

@@ -197,7 +197,9 @@ class Backend:
     ) -> None:
         request.set("Event", "presence")
         request.set("Expires", str(seconds))
-        request.set("Accept", ", ".join(subscription.accept or TYPES))
+        # As the watcher has it (Table 4), unless nothing of it is for us to read: a list, an explanation.
+        accept = subscription.accept if set(TYPES).intersection(subscription.accept) else TYPES
+        request.set("Accept", ", ".join(accept))
         request.set("P-Asserted-Identity", f"<sip:{subscription.watcher}>")
         if subscription.foreign.ask is None:
             self._stack.request(request, target, done)

@@ -1,7 +1,8 @@
 """The event package "dialog" (RFC 4235): the lamp fields of desk phones.
 
 A resource is a line (2001@example.com), or a user: then all of the user's lines.  Others than the owner see
-what the owner's rules let them see: everything, or that there is a call, but not with whom.
+what the owner's rules let them see: everything, or that there is a call, but not with whom; or nothing,
+where those exclude what the phone tells.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Literal, Protocol
 from ctigw.presence.dialog_info import CONTENT_TYPE as DIALOG_INFO
 from ctigw.presence.dialog_info import Dialog, dialog_info
 from ctigw.presence.engine import Presence
+from ctigw.presence.sources import PHONE
 from ctigw.rules import Visibility
 from ctigw.simple.accounts import Accounts
 from ctigw.simple.packages import Body, Changed, Wanted, chosen
@@ -53,7 +55,8 @@ class DialogPackage:
     ) -> None:
         self._lamps, self._accounts, self._presence = lamps, accounts, presence
         self._has, self._owner = has, owner
-        self._open: set[DialogWatch] = set()
+        # By their lines, and by whose those are: what one person's change may matter to.
+        self._open: dict[str, dict[DialogWatch, None]] = {}
         accounts.changed.append(self._reviewed)
 
     def open(self, wanted: Wanted, changed: Changed) -> DialogWatch:
@@ -65,26 +68,37 @@ class DialogPackage:
         self._decide(watch)
         if watch.state == "terminated":
             raise Rejected(403)
-        watch.gone = self._open.discard
-        self._open.add(watch)
+        watch.gone = self._forget
+        self._remember(watch)
         watch.begin()
         return watch
 
-    def _decide(self, watch: DialogWatch) -> None:
-        watch.owners = self._owners(watch.lines)
-        watch.seen = min((self._seen(line, watch.watcher) for line in watch.lines), key=_openness)
+    def _remember(self, watch: DialogWatch) -> None:
+        for key in watch.keys:
+            self._open.setdefault(key, {})[watch] = None
 
-    def _owners(self, lines: Iterable[str]) -> frozenset[str | None]:
-        return frozenset(map(self._owner, lines))
+    def _forget(self, watch: DialogWatch) -> None:
+        for key in watch.keys:
+            same = self._open.get(key, {})
+            same.pop(watch, None)
+            if not same:
+                self._open.pop(key, None)
+
+    def _decide(self, watch: DialogWatch) -> None:
+        watch.owners = frozenset(map(self._owner, watch.lines))
+        watch.seen = min((self._seen(line, watch.watcher) for line in watch.lines), key=_openness)
 
     def _reviewed(self, aor: str) -> None:
         """The rules of ``aor``, or whose a line is, may have changed: lamps that are lit know at once."""
-        for watch in tuple(self._open):
-            if aor in watch.owners or aor in self._owners(watch.lines):
-                before = watch.seen
-                self._decide(watch)
-                if watch.seen is not before:
-                    watch.tell()
+        person = self._accounts.get(aor)
+        keys = (aor, *(person.lines if person is not None else ()))
+        for watch in {watch: None for key in keys for watch in self._open.get(key, ())}:
+            before = watch.seen
+            self._forget(watch)
+            self._decide(watch)
+            self._remember(watch)
+            if watch.seen is not before:
+                watch.tell()
 
     def _lines(self, resource: str) -> tuple[str, ...]:
         user = resource.partition("@")[0]
@@ -98,7 +112,7 @@ class DialogPackage:
     def _seen(self, line: str, watcher: str) -> Visibility:
         owner = self._owner(line)
         # Nobody's line: there is nobody whose calls would be told, so that it is used is no secret.
-        return self._presence.visibility(owner, watcher) if owner else Visibility.ALL
+        return self._presence.visibility(owner, watcher, PHONE) if owner else Visibility.ALL
 
 
 # How much a watcher sees, the least first.
@@ -141,6 +155,11 @@ class DialogWatch:
         self._version = 0
         self._told: tuple[str, list[Dialog]] | None = None
         self._handles: list[Watched] = []
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Its lines, and whose they are."""
+        return (*self.lines, *filter(None, self.owners))
 
     def begin(self) -> None:
         """Be told of calls."""

@@ -113,7 +113,7 @@ class Identities:
         status = 407 if proxy else 401
         domain = self._domain(request)
         digest = self._digests[domain]
-        lines = request.lines(AUTHORIZATIONS[status])
+        lines = _of_one(request.lines(AUTHORIZATIONS[status]), domain)
         lookup = partial(self._accounts.ha1, domain)
         name = next((f"{user}@{domain}" for user in map(_user_in, lines) if user), "")
         learn = self._guesses.tries(incoming.source.host, name) if name else None
@@ -140,6 +140,18 @@ class Identities:
         return claimed
 
 
+def _of_one(lines: Sequence[str], realm: str) -> Sequence[str]:
+    """The lines of credentials for ``realm``, of the first user who is named there.
+
+    Only that one is counted as trying: beside a password that is right nobody else's may be guessed.
+    """
+    if len(lines) == 1:
+        return lines
+    given = [(line, parameters(line) or {}) for line in lines]
+    ours = [(line, each.get("username", "").lower()) for line, each in given if each.get("realm") == realm]
+    return [line for line, user in ours if user == ours[0][1]]
+
+
 def _user_in(line: str) -> str:
     """The user in a line of credentials; "" when there is none."""
     return (parameters(line) or {}).get("username", "").lower()
@@ -162,6 +174,9 @@ def address(request: Request, header: str) -> str:
 
 @lru_cache(1024)
 def _within(host: str, networks: tuple[Network, ...]) -> bool:
-    found = ipaddress.ip_address(host)
+    try:
+        found = ipaddress.ip_address(host)
+    except ValueError:  # a server that we have connected to, by its name
+        return False
     found = getattr(found, "ipv4_mapped", None) or found
     return any(found in network for network in networks)

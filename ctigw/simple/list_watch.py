@@ -33,7 +33,7 @@ class Lists:
         seconds: float,
     ) -> None:
         self._presence, self._accounts = presence, accounts
-        self._fixed = {uri: tuple(members) for uri, members in fixed.items()}
+        self._fixed = {uri: tuple(dict.fromkeys(members)) for uri, members in fixed.items()}
         self._after, self._token, self._seconds = means.after, means.token, seconds
         self._open: dict[str, set[ListWatch]] = {}
         accounts.changed.append(self._changed)
@@ -194,7 +194,8 @@ class ListWatch:
         """The watcher leaves."""
         if not self._closed:
             self._closed = True
-            for watching in self._members.values():
+            members, self._members = self._members, {}
+            for watching in members.values():
                 self._leave(watching, event)
             self.gone(self)
 

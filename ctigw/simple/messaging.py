@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Protocol
 
@@ -13,7 +13,7 @@ from ctigw.simple.accounts import Accounts
 from ctigw.simple.headers import date, media_type
 from ctigw.simple.proxy import Branch, Fork, Proxy, relayed
 from ctigw.simple.reaching import reachable
-from ctigw.simple.registrar import Registrar
+from ctigw.simple.registrar import Binding, Registrar
 from ctigw.sip.errors import Rejected
 from ctigw.sip.events import Outcome
 from ctigw.sip.machines import Incoming
@@ -87,12 +87,12 @@ class Messaging:
         """Serve a MESSAGE.  Raises `Rejected`: 404, 480, 482, 483."""
         if not self._accounts.exists(recipient):
             raise Rejected(404)
-        branches = self._branches(recipient)
+        branches, tried = self._branches(recipient), self._registrar.bindings(recipient)
         if branches:
-            done = partial(self._answered, incoming, sender, recipient)
+            done = partial(self._answered, incoming, sender, recipient, tried)
             self._proxy.send(incoming, branches, sender, done)
         elif self._keeps(incoming.request):
-            self._keep(incoming, sender, recipient)
+            self._keep(incoming, sender, recipient, tried)
         else:
             raise Rejected(480)
 
@@ -104,9 +104,11 @@ class Messaging:
             if (target := reachable(self._stack, binding.uri, binding.back)) is not None
         ]
 
-    def _answered(self, incoming: Incoming, sender: str, recipient: str, outcome: Outcome) -> None:
+    def _answered(
+        self, incoming: Incoming, sender: str, recipient: str, tried: Sequence[Binding], outcome: Outcome
+    ) -> None:
         if outcome.status in AWAY and self._keeps(incoming.request):
-            self._keep(incoming, sender, recipient)
+            self._keep(incoming, sender, recipient, tried)
             return
         if outcome.status in SUCCESS:
             self._remember(sender, recipient, incoming.request.get("Content-Type"))
@@ -115,17 +117,20 @@ class Messaging:
     def _keeps(self, request: Request) -> bool:
         return self._mailbox is not None and media_type(request.get("Content-Type")) not in FLEETING
 
-    def _keep(self, incoming: Incoming, sender: str, recipient: str) -> None:
+    def _keep(self, incoming: Incoming, sender: str, recipient: str, tried: Sequence[Binding]) -> None:
         assert self._mailbox is not None
         request = incoming.request
         content_type = request.get("Content-Type") or "text/plain"
         note = Note(self._token(), recipient, sender, self._now(), content_type, request.body)
-        self._mailbox.put(note, partial(self._kept, incoming, note))
+        self._mailbox.put(note, partial(self._kept, incoming, note, tried))
 
-    def _kept(self, incoming: Incoming, note: Note, kept: bool) -> None:
+    def _kept(self, incoming: Incoming, note: Note, tried: Sequence[Binding], kept: bool) -> None:
         if kept:
             self._remember(note.sender, note.recipient, note.content_type)
         incoming.respond(202 if kept else 480)
+        # Who has registered since then was asked for what waits when this did not: half a minute, perhaps.
+        if kept and not set(tried).issuperset(self._registrar.bindings(note.recipient)):
+            self._reached(note.recipient)
 
     def _remember(self, sender: str, recipient: str, content_type: str) -> None:
         if media_type(content_type) not in FLEETING:

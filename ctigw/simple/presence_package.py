@@ -65,7 +65,8 @@ class PresenceWatch:
 
     def __init__(self, presence: Presence, watching: Watching, content_type: str) -> None:
         self._presence, self._watching, self._content_type = presence, watching, content_type
-        self._told: tuple[str, bytes] | None = None
+        # As hashes: what is shown may be large, and there are many who watch.
+        self._told: int | None = None
 
     @property
     def state(self) -> Literal["active", "pending", "terminated"]:
@@ -85,7 +86,7 @@ class PresenceWatch:
         if self._content_type == EXPLANATION:
             document = json.dumps(self._presence.explain(self._watching.presentity)).encode()
         # While the last NOTIFY was under way it may have become what it was before.
-        before, self._told = self._told, (self._watching.state, document)
+        before, self._told = self._told, hash((self._watching.state, document))
         if not full and before == self._told:
             return None
         return Body(self._content_type, document)

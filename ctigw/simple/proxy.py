@@ -3,6 +3,7 @@ another domain by a static route."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 from hashlib import blake2s
@@ -20,6 +21,11 @@ from ctigw.values import value
 # Responses that tell the client what it could do about it: they are preferred among those of a class (§16.7).
 TELLING = frozenset({401, 407, 415, 420, 484})
 UNREACHABLE = 503
+# Copies of one request that may be under way at once, through all who fork it (RFC 5393 §5.3.3).
+BREADTH = 60
+# Requests of one sender that wait for an answer of somebody else: who sends to where nobody answers must not
+# take the place that all requests share, for half a minute each.
+WAITING = 1_000
 
 
 @value
@@ -119,6 +125,19 @@ def _is_for(line: str, realms: Collection[str]) -> bool:
     return given is None or "realm" not in given or given["realm"] in realms
 
 
+def _breadth(request: Request, branches: int) -> int:
+    """The Max-Breadth of each of so many ``branches`` (RFC 5393 §5.3.3).
+
+    Contacts that lead back here, each under another name, would else make more requests each time: neither
+    loop detection nor Max-Forwards ends that before everything is full of them.  Raises `Rejected`: 440.
+    """
+    asked = request.number("Max-Breadth")
+    breadth = max(BREADTH, branches) if asked is None else min(asked, BREADTH)
+    if breadth < branches:
+        raise Rejected(440)
+    return breadth // branches
+
+
 def _mark(request: Request) -> str:
     """What says whither a request goes, and which it is (§16.6 step 8)."""
     which = (request.uri, *request.values("Route"), request.call_id, request.from_tag, request.get("CSeq"))
@@ -133,6 +152,7 @@ class Proxy:
 
     def __init__(self, stack: Stack, routes: Mapping[str, Remote], realms: Collection[str] = ()) -> None:
         self._stack, self._routes, self._realms = stack, dict(routes), frozenset(realms)
+        self._waiting: Counter[str] = Counter()
 
     def forward(self, incoming: Incoming, identity: str) -> None:
         """Send a request for somebody else on: where its Route says, else to the domain of its Request-URI.
@@ -160,7 +180,9 @@ class Proxy:
     def send(
         self, incoming: Incoming, branches: Iterable[Branch], identity: str, done: Callable[[Outcome], None]
     ) -> None:
-        """Send a copy to each of ``branches``.  Raises `Rejected`: 482, 483."""
+        """Send a copy to each of ``branches``.  Raises `Rejected`: 440, 482, 483, 503."""
+        if self._waiting[identity] >= WAITING:
+            raise Rejected(503, "Too many under way", headers=(("Retry-After", "5"),))
         mark = _mark(incoming.request)
         if self._has_been_here(incoming.request, mark):
             raise Rejected(482)
@@ -168,4 +190,15 @@ class Proxy:
             (copied(incoming.request, branch.uri, asserted=identity, realms=self._realms), branch.target)
             for branch in branches
         ]
-        Fork(self._stack, done).send(copies, mark)
+        breadth = str(_breadth(incoming.request, len(copies)))
+        for copy, _target in copies:
+            copy.set("Max-Breadth", breadth)
+        Fork(self._stack, partial(self._over, identity, done)).send(copies, mark)
+        self._waiting[identity] += 1
+
+    def _over(self, identity: str, done: Callable[[Outcome], None], outcome: Outcome) -> None:
+        if self._waiting[identity] > 1:
+            self._waiting[identity] -= 1
+        else:
+            self._waiting.pop(identity, None)
+        done(outcome)

@@ -127,17 +127,22 @@ class Registrar:
             self._kept(incoming, aor, moved, True)
 
     def _kept(self, incoming: Incoming, aor: str, moved: Moved, kept: bool) -> None:
-        if kept:
-            for binding in moved.gone:
-                self._take(binding)
-            for binding in moved.put:
-                self._put(binding)
-            incoming.respond(200, [("Contact", self._shown(binding)) for binding in self.bindings(aor)])
-        else:
-            incoming.respond(503, [("Retry-After", "5")])
-        if kept and moved.put:
+        try:
+            if kept:
+                self._moves(incoming, aor, moved)
+            else:
+                incoming.respond(503, [("Retry-After", "5")])
+        finally:
+            self._turns.over(aor)
+
+    def _moves(self, incoming: Incoming, aor: str, moved: Moved) -> None:
+        for binding in moved.gone:
+            self._take(binding)
+        for binding in moved.put:
+            self._put(binding)
+        incoming.respond(200, [("Contact", self._shown(binding)) for binding in self.bindings(aor)])
+        if moved.put:
             self.reached(aor)
-        self._turns.over(aor)
 
     def _clear(self, request: Request, aor: str) -> Moved:
         if request.get("Expires").strip() != "0":

@@ -52,9 +52,10 @@ class Subscription:
 
     __slots__ = (
         *("back", "dialog", "due", "event", "expires", "full", "package", "sent"),
-        *("ended", "in_flight", "listed", "open", "pending", "watch", "watcher"),
+        *("counted", "ended", "in_flight", "listed", "open", "pending", "watch", "watcher"),
     )
 
+    # While it is open.
     watch: Watch
 
     def __init__(self, dialog: Dialog, watcher: str, event: str, package: str, back: Remote | None) -> None:
@@ -63,6 +64,8 @@ class Subscription:
         self.due = 0
         # Whether `watch` is still to be closed.
         self.open = True
+        # Whether it is among its watcher's: until the last NOTIFY is answered, which may take half a minute.
+        self.counted = False
         self.expires = 0.0
         # Whether the next NOTIFY has to say everything.
         self.full = True
@@ -128,11 +131,12 @@ class Subscriptions:
         )
         subscription.watch = package.open(wanted, partial(self._changed, subscription))
         if subscription.watch.state == "terminated":
-            subscription.watch.close("rejected")
+            self._unwatch(subscription, "rejected")
             raise Rejected(403)
         incoming.respond(200, _granted(subscription, seconds), tag=tag)
         self._by_dialog[dialog.key] = subscription
         self._watchers[watcher] += 1
+        subscription.counted = True
         self._counters[f"subscriptions to {package.name}"] += 1
         self._extend(subscription, seconds)
 
@@ -176,6 +180,14 @@ class Subscriptions:
         if subscription is None or subscription.ended:
             raise Rejected(481)
         return subscription
+
+    def forget(self, watcher: str) -> None:
+        """There is nobody of that name any more: what it watches is no longer its to see."""
+        if watcher not in self._watchers:
+            return
+        for subscription in tuple(self._by_dialog.values()):
+            if subscription.watcher == watcher and subscription.watch.state != "terminated":
+                self._end(subscription, "rejected")
 
     # NOTIFY
 
@@ -222,11 +234,11 @@ class Subscriptions:
             self._changed(subscription)
 
     def _notify(self, subscription: Subscription) -> None:
+        if not subscription.open:
+            return
         watch = subscription.watch
         if watch.state == "terminated" and not subscription.ended:
             self._over(subscription, watch.reason or "noresource")
-        if not subscription.open:
-            return
         body = watch.body(full=subscription.full)
         if body is None and not subscription.full and not subscription.ended:
             return
@@ -260,15 +272,15 @@ class Subscriptions:
 
     def _answered(self, subscription: Subscription, outcome: Outcome) -> None:
         subscription.in_flight = False
-        if outcome.status in ENDING or (outcome.response is None and outcome.status == UNREACHABLE):
+        if not subscription.open:
+            self._release(subscription)
+        elif outcome.status in ENDING or (outcome.response is None and outcome.status == UNREACHABLE):
             self._gone(subscription, outcome.status)
         elif subscription.pending:
             subscription.pending = False
             self._changed(subscription)
 
     def _gone(self, subscription: Subscription, status: int) -> None:
-        if not subscription.open:
-            return
         log.info("watcher is gone", watcher=subscription.watcher, status=status)
         self._counters["watchers gone"] += 1
         self._give_up(subscription)
@@ -292,14 +304,28 @@ class Subscriptions:
         if subscription.open:
             self._over(subscription, subscription.ended or "noresource")
             self._close(subscription, "giveup")
+        self._release(subscription)
 
     def _close(self, subscription: Subscription, event: str) -> None:
         """Nothing is to be sent any more."""
         subscription.open = False
-        subscription.watch.close(event)
+        self._unwatch(subscription, event)
+
+    def _release(self, subscription: Subscription) -> None:
+        if not subscription.counted:
+            return
+        subscription.counted = False
         self._watchers[subscription.watcher] -= 1
         if not self._watchers[subscription.watcher]:
             del self._watchers[subscription.watcher]
+
+    def _unwatch(self, subscription: Subscription, event: str) -> None:
+        """What is watched tells the subscription, which must not keep it then: who has ended is no ring for
+        the collector to find.
+        """
+        watch = subscription.watch
+        del subscription.watch
+        watch.close(event)
 
     def close(self) -> None:
         """End them all, now: whoever wants to know more has to subscribe again.

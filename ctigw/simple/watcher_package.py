@@ -40,21 +40,27 @@ class WatchersWatch:
     def __init__(self, presence: Presence, presentity: str, changed: Changed) -> None:
         self._presence, self._presentity, self._tell = presence, presentity, changed
         self._told = Watcherinfo(f"sip:{presentity}")
-        # Those that are over, until that is told.
-        self._over: list[Watcher] = []
+        # Those of whom something has changed, and those that are over, until that is told.
+        self._changed: dict[str, Watching] = {}
+        self._over: dict[str, Watcher] = {}
+        self._begun = False
         self._end = presence.observe(presentity, self._observe)
 
     def _observe(self, watching: Watching) -> None:
         if watching.state == "terminated":
-            self._over.append(_watcher(watching))
+            self._changed.pop(watching.id, None)
+            self._over[watching.id] = _watcher(watching)
+        else:
+            self._changed[watching.id] = watching
         self._tell()
 
     def body(self, *, full: bool) -> Body | None:
         """RFC 3858; None when nothing has changed."""
-        watchings = self._presence.watchings(self._presentity)
+        full, self._begun = full or not self._begun, True
+        watchings = self._presence.watchings(self._presentity) if full else self._changed.values()
         here = [_watcher(watching) for watching in watchings if watching.state != "terminated"]
-        over, self._over = self._over, []
-        document = self._told.notify((*here, *over), full=full)
+        over, self._over, self._changed = self._over, {}, {}
+        document = self._told.notify((*here, *over.values()), full=full)
         return None if document is None else Body(CONTENT_TYPE, document)
 
     def close(self, _event: str) -> None:

@@ -87,12 +87,6 @@ def ha1(user: str, realm: str, password: str, algorithm: str) -> str:
     return _hash(algorithm, user, realm, password)
 
 
-def is_named(user: str, address: str) -> bool:
-    """Whether who calls himself ``user`` may be ``address`` (an AOR): by its user part or in full."""
-    user, address = user.lower(), address.lower()
-    return user in (address, address.rpartition("@")[0])
-
-
 class Digest:
     """A server that asks for passwords of ``realm``.
 

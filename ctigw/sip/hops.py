@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from msgspec import Struct
 
 from ctigw.sip.errors import Malformed
-from ctigw.sip.uri import Uri, parse_name_addr, parse_uri
-
-if TYPE_CHECKING:
-    from ctigw.sip.message import Request
+from ctigw.sip.uri import Uri
 
 DEFAULT_PORT = 5060
 TLS_PORT = 5061
@@ -63,13 +58,3 @@ def remote_of(uri: Uri, flow: int = 0, local: int = 0) -> Remote:
         transport = _TRANSPORTS[name.lower()]
     port = uri.port or (TLS_PORT if transport == "TLS" else DEFAULT_PORT)
     return Remote(transport, uri.host.strip("[]"), port, flow, local)
-
-
-def next_hop(request: Request, flow: int = 0, local: int = 0) -> Remote:
-    """Where a request goes: to its first Route, else to its Request-URI; of one in a dialog see `Dialog.hop`.
-
-    Raises `Malformed`.
-    """
-    routes = request.values("Route")
-    uri = parse_name_addr(routes[0]).uri if routes else request.uri
-    return remote_of(parse_uri(uri), flow, local)

@@ -86,7 +86,10 @@ class Grouped(Generic[Item]):
         self._busy = False
         self._gather()
         for (_item, done), taken in zip(group, outcome, strict=True):
-            done(taken)
+            try:
+                done(taken)
+            except Exception:  # a bug of one who waits, which must not keep it from all others
+                log.exception("not told", what=self._name)
         self._told()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import structlog
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
@@ -119,3 +120,18 @@ def test_what_cannot_be_stored_is_told_to_all() -> None:
     place.clock.advance(GATHERING)
     place.database.commit()
     assert place.told[-1] == (3, True)
+
+
+def test_a_bug_of_one_who_waits_is_not_the_others() -> None:
+    place = Place()
+
+    def fail(_taken: bool) -> None:
+        raise ZeroDivisionError
+
+    place.grouped.put(1, fail)
+    place.put(2)
+    place.clock.advance(0)
+    with structlog.testing.capture_logs() as logged:
+        place.database.commit()
+    assert [entry["event"] for entry in logged] == ["not told"]
+    assert (place.told, place.turns) == ([(2, True)], 1)

@@ -5,13 +5,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from random import Random
+from typing import Any
 
 import pytest
+import structlog
 
 from ctigw.means import Means
 from ctigw.presence import engine, views
 from ctigw.presence.composition import Component, compose
-from ctigw.presence.engine import Presence, Watching
+from ctigw.presence.engine import VIEWS, Presence, Watching
 from ctigw.presence.errors import NoSuchPublicationError, PresenceError, TooManyError
 from ctigw.presence.publications import Change, Publication, Publish, Published
 from ctigw.rules import Rule, Status, Visibility, When
@@ -28,6 +30,7 @@ RULES: tuple[tuple[Rule, ...], ...] = (
     (Rule("all", excluded_sources=("phone",)),),
     (Rule("some", Visibility.REACHABILITY_ONLY, reachability_source="publication"),),
     (Rule("some", Visibility.REACHABILITY_ONLY, whens=WHENS, reachability_source="phone"),),
+    (Rule("some", Visibility.REACHABILITY_ONLY, excluded_sources=("phone",)),),
     (Rule("polite", Visibility.POLITE_BLOCK),),
     (Rule("block", Visibility.BLOCK),),
     (Rule("ask", Visibility.CONFIRM),),
@@ -126,7 +129,8 @@ class Model:
         said = {each.source: (*each.document.activities, each.document.basic)[0] for each in newest}
         status = "busy" if rule.whens and said.get("phone") == "on-the-phone" else ""
         status = status or said.get(rule.reachability_source or "", "")
-        return views.polite(entity, compose(entity, self.components()).basic, status)
+        composed = compose(entity, self.components(), frozenset(rule.excluded_sources))
+        return views.polite(entity, composed.basic, status)
 
 
 def rule_for(rules: tuple[Rule, ...], name: str) -> Rule:
@@ -398,6 +402,15 @@ def test_observers_are_told_of_each_who_comes_and_goes_until_they_want_to_know_n
     assert len(bench.presence.watchings(ALICE)) == 1
 
 
+def test_whether_somebody_can_be_reached_is_not_told_by_sources_that_are_excluded() -> None:
+    bench = Bench()
+    bench.rules[ALICE] = (Rule("some", Visibility.REACHABILITY_ONLY, excluded_sources=("phone",)),)
+    bench.presence.contribute(ALICE, "phone 1", pidf("open", "busy").encode(), "phone")
+    seen = Watcher(bench, BOB).seen
+    assert seen is not None
+    assert b"<basic>closed</basic>" in seen
+
+
 def test_an_explanation_says_what_counts_and_why() -> None:
     bench = Bench()
     bench.publish("", pidf("open", "busy", "desk"), 60)
@@ -408,3 +421,55 @@ def test_an_explanation_says_what_counts_and_why() -> None:
     assert "activities" in "".join(first["won"])
     assert (second["source"], second["age"], second["expires"]) == ("publication", 10, 50)
     assert bench.presence.explain("nobody@example.com") == []
+
+
+def test_an_explanation_knows_of_a_refresh_that_nobody_else_sees() -> None:
+    bench = Bench()
+    (first,) = bench.publish("", pidf("open", "busy"), 60)
+    Watcher(bench, BOB)
+    bench.presence.explain(ALICE)
+    assert isinstance(first, Published)
+    bench.passes(50)
+    (second,) = bench.publish(first.etag, "", 60)
+    assert isinstance(second, Published)
+    (explained,) = bench.presence.explain(ALICE)
+    assert (explained["etag"], explained["expires"]) == (second.etag, 60)
+    assert explained["won"]
+
+
+def test_what_is_filtered_for_one_watcher_alone_is_not_kept_for_each() -> None:
+    class Mine:
+        """A filter like no other."""
+
+        def apply(self, document: bytes) -> bytes:
+            seen.append(document + b" ")
+            return seen[-1]
+
+    bench = Bench()
+    seen: list[bytes] = []
+    bench.publish("", pidf("open", "busy"), 60)
+    for _ in range(2 * VIEWS):
+        mine: Any = Mine()
+        watching = bench.presence.watch(ALICE, BOB, lambda: None, mine)
+        assert bench.presence.document(watching) == seen[-1]
+    (here,) = bench.presence._presentities.values()
+    assert len(here.views) <= VIEWS
+    assert {type(watching.told) for watching in bench.presence.watchings(ALICE)} == {int}
+
+
+def test_a_bug_in_what_one_watcher_wants_costs_the_others_nothing() -> None:
+    class Broken:
+        """A filter."""
+
+        def apply(self, _document: bytes) -> bytes:
+            raise ZeroDivisionError
+
+    bench = Bench()
+    broken: Any = Broken()
+    bench.presence.watch(ALICE, BOB, lambda: None, broken)
+    carol = Watcher(bench, CAROL)
+    bench.publish("", pidf("open", "busy"), 60)
+    with structlog.testing.capture_logs() as logged:
+        bench.presence.settle()
+    assert [entry["event"] for entry in logged] == ["not told"]
+    assert carol.told == 1

@@ -214,3 +214,26 @@ def test_what_was_stored_is_there_again_under_its_entity_tag() -> None:
     assert bench.bodies() == [OPEN]
     assert isinstance(bench.publish("kept", CLOSED), Published)
     assert bench.bodies() == [CLOSED]
+
+
+def test_who_is_gone_leaves_nothing_not_even_what_was_being_stored() -> None:
+    store = Store()
+    bench = Bench(store.keep)
+    bench.publish()
+    store.commit()
+    bench.publish("tag1", CLOSED)
+    bench.publish(body=OPEN)
+    bench.publications.forget(ALICE)
+    while store.waiting:
+        store.commit()
+    assert (bench.bodies(), store.kept) == ([], {})
+    bench.publish()
+    store.commit()
+    assert bench.bodies() == [OPEN]
+
+
+def test_who_publishes_may_have_become_another_program() -> None:
+    bench = Bench()
+    bench.publish()
+    bench.publications.publish(Publish(ALICE, "tag1", b"", 60, "another"), bench.outcomes.append)
+    assert bench.changed == [ALICE, ALICE]

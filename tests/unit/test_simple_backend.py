@@ -92,6 +92,24 @@ def test_who_is_watched_is_asked_about_under_the_name_that_the_server_knows() ->
     assert request.contacts[0].uri == "sip:192.0.2.1:5060"
 
 
+@pytest.mark.parametrize(
+    ("who", "whom", "headers"),
+    [
+        ("alice", "alice", {"Accept": "application/vnd.ctigw.explanation+json"}),
+        (
+            "bob",
+            "bob-contacts",
+            {"Accept": "multipart/related, application/rlmi+xml", "Supported": "eventlist"},
+        ),
+    ],
+)
+def test_nothing_is_asked_for_that_only_we_make(who: str, whom: str, headers: dict[str, str]) -> None:
+    office = Office()
+    office.side.put([person("bob", contacts=("alice",))])
+    assert office.subscribe(who, whom, **headers).status == 200
+    assert office.subscribed()[1].get("Accept") == "application/pidf+xml, application/cpim-pidf+xml"
+
+
 def test_who_is_not_known_there_is_not_asked_about() -> None:
     office = Office()
     office.subscribe("bob", "carol")
@@ -539,6 +557,7 @@ def test_a_contact_that_cannot_be_reached_costs_nobody_anything() -> None:
     assert office.notify(again, pidf("open", "busy"), Contact=contact) == 400
     office.notified()
     assert inside(office, notify).status == 200
+    office.notified()
     nothing_left(office)
 
 

@@ -188,6 +188,25 @@ def test_a_proof_for_the_proxy_is_none_for_the_server() -> None:
     assert bob.ask("MESSAGE", "alice", Content_Type="text/plain", body="hi").status == 480
 
 
+def test_beside_a_password_that_is_right_nobody_elses_can_be_guessed() -> None:
+    bench = Bench(DIGEST)
+    lines = challenged(bench).challenge.lines("WWW-Authenticate")  # type: ignore[union-attr] # there is one
+    uri = "sip:alice@example.com"
+
+    def proof(user: str, nc: int) -> str:
+        given = answer(401, lines, "SUBSCRIBE", uri, user=user, password="secret", nc=nc, cnonce="once")
+        assert given is not None
+        return given[1]
+
+    both = f"{proof('bob', 1)}\r\nAuthorization: {proof('carol', 2)}"
+    assert bench.ask("SUBSCRIBE", "bob", "alice", PEER, Authorization=both, **WATCHING).status == 200
+    unknown = f"{proof('nobody', 3)}\r\nAuthorization: {proof('carol', 4)}"
+    assert bench.ask("SUBSCRIBE", "bob", "alice", PEER, Authorization=unknown, **WATCHING).status == 401
+    elsewhere = 'Digest username="nobody", realm="example.net", nonce="1", uri="sip:x", response="0"'
+    mine = f"{elsewhere}\r\nAuthorization: {proof('bob', 5)}"
+    assert bench.ask("SUBSCRIBE", "bob", "alice", PEER, Authorization=mine, **WATCHING).status == 200
+
+
 def test_each_domain_has_its_own_passwords() -> None:
     bench = Bench(DIGEST)
     bench.receive(
@@ -401,3 +420,8 @@ def test_what_a_sender_says_of_itself_is_not_passed_on() -> None:
 def test_what_is_kept_of_a_password_is_of_its_domain() -> None:
     """Or the realm of a challenge would let a stranger's server use it for others."""
     assert ha1("bob", "example.com", "secret", "MD5") != ha1("bob", "example.org", "secret", "MD5")
+
+
+def test_a_server_that_is_known_by_its_name_is_not_trusted_for_it() -> None:
+    named = Remote("TCP", "cm.example.net", 5060, 9, 0)
+    assert Bench(DIGEST).ask("MESSAGE", "bob", "alice", named, body="hi").status == 407

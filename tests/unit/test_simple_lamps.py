@@ -9,7 +9,7 @@ from lxml import etree
 
 from ctigw.presence.dialog_info import Dialog
 from ctigw.rules import Rule, Visibility
-from ctigw.simple.dialog_package import DialogPackage
+from ctigw.simple.dialog_package import DialogPackage, DialogWatch
 from ctigw.sip.message import Request
 from tests.presence import ALL, Bench, person
 from tests.unit.test_simple_presence import ALICE, inside, nothing_left, state
@@ -128,6 +128,16 @@ def test_a_refresh_says_it_again() -> None:
     assert [seen(notify) for notify in desk.notified()] == [(1, [])]
 
 
+@pytest.mark.parametrize("visibility", [Visibility.ALL, Visibility.REACHABILITY_ONLY])
+def test_who_may_not_see_what_the_phone_tells_sees_no_calls_either(visibility: Visibility) -> None:
+    desk = Desk(Rule("others", visibility, excluded_sources=("phone",)))
+    desk.set("2001", CALL)
+    assert seen(desk.lamp())[1] == []
+    desk.set("2001", EARLY)
+    assert desk.notified() == []
+    assert len(seen(desk.lamp(who="alice"))[1]) == 1
+
+
 def test_a_lamp_for_a_person_shows_all_their_lines() -> None:
     desk = Desk()
     desk.set("2003", CALL)
@@ -233,3 +243,25 @@ def test_a_lamp_that_does_not_answer_is_let_go_once() -> None:
     assert len(desk.notified(481)) == 1
     assert desk.lamps.watched == 0
     nothing_left(desk)
+
+
+def test_what_changes_of_one_person_is_looked_at_for_their_lamps_alone() -> None:
+    desk = Desk()
+    desk.lamp()
+    package = desk.side.packages["dialog"]
+    decided: list[str] = []
+    decide = package._decide  # type: ignore[attr-defined] # it is this one
+
+    def note(watch: DialogWatch) -> None:
+        decided.append(watch.watcher)
+        decide(watch)
+
+    package._decide = note  # type: ignore[attr-defined] # as above
+    desk.side.put([person("carol"), person("bob", lines=("2009",))])
+    assert decided == []
+    desk.side.put([person("alice", lines=("2003",)), person("carol", lines=("2001",))])
+    desk.side.put([person("carol", lines=("2001",), rules=(BLOCK,))])
+    assert len(decided) == 3
+    desk.turn()
+    assert state(desk.notified()[-1]) == "terminated;reason=rejected"
+    assert package._open == {}  # type: ignore[attr-defined] # as above

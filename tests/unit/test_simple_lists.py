@@ -16,7 +16,9 @@ LIST = {"Supported": "eventlist", "Accept": "multipart/related, application/rlmi
 SITE = """
 [[presence.lists]]
 uri = "sip:Team@example.com"
-members = ["sip:alice@example.com", "sip:Carol@example.com:5060", "sip:nobody@example.com"]
+members = [
+    "sip:alice@example.com", "sip:Carol@example.com:5060", "sip:nobody@example.com", "sip:ALICE@example.com",
+]
 """
 BLOCK = Rule("block", Visibility.BLOCK)
 CONFIRM = Rule("confirm", Visibility.CONFIRM)
@@ -173,6 +175,15 @@ def test_a_list_of_the_site_is_for_everybody() -> None:
     assert activity(found[uri("carol")]) == "r:busy"
     assert found[uri("nobody")] == GONE
     assert office.subscribe("carol", "Team", **LIST).status == 200
+
+
+def test_who_is_in_a_list_twice_is_watched_once_and_left_in_the_end() -> None:
+    office = Office(OPEN + SITE)
+    office.subscribe("bob", "team", **LIST)
+    (notify,) = office.notified()
+    inside(office, notify)
+    office.notified()
+    nothing_left(office)
 
 
 # Members

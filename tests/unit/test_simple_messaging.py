@@ -302,3 +302,34 @@ def test_nothing_arrives_twice_however_often_they_register() -> None:
     while box.later:  # they are looked for once more
         box.later.pop(0)()
     assert bench.side.server._parts.messaging._delivering == {}
+
+
+def test_who_registers_while_a_dead_contact_is_waited_for_gets_what_is_kept_then() -> None:
+    bench, box = keeping()
+    bench.register("alice", "<sip:alice@203.0.113.1>")
+    with pytest.raises(AssertionError):
+        say(bench)
+    bench.asked("MESSAGE")
+    bench.passes(20)
+    bench.register("alice", "<sip:alice@203.0.113.2>")
+    bench.mail.clear()
+    bench.passes(15)
+    assert "203.0.113.2" in [to.host for to, _ in bench.asked("MESSAGE")]
+    assert sender_gets(bench) == [202]
+    assert len(box.notes) == 1
+
+
+def test_who_registers_while_a_message_is_being_stored_gets_it() -> None:
+    bench, box = keeping()
+    box.slow = True
+    with pytest.raises(AssertionError):
+        say(bench)
+    notes, box.notes = box.notes, []  # which nobody else sees before it is stored
+    bench.register("alice", "<sip:alice@203.0.113.1>")
+    store, look = box.later
+    look()
+    box.notes, box.later, box.slow = notes, [], False
+    store()
+    bench.turn()
+    assert [request.body for request in delivered(bench)] == [b"hello"]
+    assert box.notes == []

@@ -587,6 +587,8 @@ def test_in_the_end_all_watchers_are_told_to_come_again() -> None:
     bench.turn()
     last = [request for _, request in bench.asked("NOTIFY")]
     assert states(last) == ["terminated;reason=deactivated"] * 2
+    for notify in last:
+        bench.receive(answer(notify))
     nothing_left(bench)
 
 

@@ -135,6 +135,37 @@ def test_a_contact_that_leads_back_here_is_a_loop() -> None:
     assert 482 in [m.status for m in bench.taken() if isinstance(m, Response)]
 
 
+def test_contacts_that_lead_back_here_under_other_names_do_not_multiply() -> None:
+    bench = Bench()
+    for number in range(10):
+        bench.register("alice", f"<sip:alice@example.com;way={number}>")
+    send(bench, "sip:alice@example.com", sender="sip:bob@example.com")
+    here, sent = Remote("UDP", "192.0.2.1", 5060), 0
+    while copies := bench.asked("MESSAGE"):
+        sent += len(copies)
+        assert sent < 100
+        for _, request in copies:
+            bench.receive(request.write(), here)
+    assert 440 in [m.status for m in bench.taken() if isinstance(m, Response)]
+
+
+@pytest.mark.parametrize(("breadth", "contacts", "left"), [("", 2, "30"), ("7", 2, "3"), ("999", 1, "60")])
+def test_what_is_forked_may_be_forked_less(breadth: str, contacts: int, left: str) -> None:
+    bench = Bench()
+    for number in range(contacts):
+        bench.register("alice", f"<sip:alice@203.0.113.{number}>")
+    more = f"Max-Breadth: {breadth}\r\n" if breadth else ""
+    send(bench, "sip:alice@example.com", sender="sip:bob@example.com", more=more)
+    assert {request.get("Max-Breadth") for _, request in bench.asked("MESSAGE")} == {left}
+
+
+@pytest.mark.parametrize(("breadth", "expected"), [("0", 440), ("x", 400)])
+def test_what_may_go_nowhere_is_refused(breadth: str, expected: int) -> None:
+    bench = Bench(OPEN + ROUTES)
+    send(bench, more=f"Max-Breadth: {breadth}\r\n")
+    assert status(bench) == expected
+
+
 @pytest.mark.parametrize("method", ["OPTIONS", "INFO", "SUBSCRIBE", "PUBLISH", "NOTIFY"])
 def test_whatever_is_answered_at_once_is_passed_on(method: str) -> None:
     bench = Bench(OPEN + ROUTES)
@@ -264,6 +295,24 @@ def test_peers_that_are_trusted_speak_for_whom_they_say() -> None:
     assert forwarded(bench)[1].get("P-Asserted-Identity") == "<sip:eve@other.example>"
     send(bench, source=Remote("UDP", "192.0.2.16", 5060))
     assert status(bench) == 407
+
+
+def test_one_sender_cannot_have_more_under_way_than_a_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ctigw.simple.proxy.WAITING", 2)
+    bench = Bench(OPEN + ROUTES)
+    for _ in range(2):
+        send(bench)
+    ((_, first), _) = bench.asked("MESSAGE")
+    send(bench)
+    assert status(bench) == 503
+    send(bench, sender="sip:bob@example.com")
+    assert len(bench.asked("MESSAGE")) == 1
+    bench.receive(answer(first), PARTNER)
+    assert status(bench) == 200
+    send(bench)
+    assert len(bench.asked("MESSAGE")) == 1
+    bench.passes(40)
+    assert bench.side.server._parts.proxy._waiting == {}
 
 
 # Several contacts

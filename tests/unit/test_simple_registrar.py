@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+import structlog
 
 from ctigw.app.sip import Kept
 from ctigw.simple.registrar import LONGEST, WAITING, Binding, Moved
@@ -382,3 +383,17 @@ def test_nobody_registers_for_others_or_for_those_whom_nobody_knows() -> None:
     assert bench.ask("REGISTER", "bob", "alice", uri="sip:example.com", Contact=DESK).status == 403
     assert bench.register("mallory", DESK).status == 404
     assert len(bench.side.registrar) == 0
+
+
+def test_a_bug_of_who_is_told_does_not_keep_an_address_from_being_registered_again() -> None:
+    bench = Bench()
+
+    def fail(_aor: str) -> None:
+        raise ZeroDivisionError
+
+    bench.side.registrar.reached = fail
+    with structlog.testing.capture_logs() as logged:
+        assert bench.register("alice", "<sip:a@192.0.2.20>").status == 200
+        assert bench.register("alice", "<sip:a@192.0.2.21>").status == 200
+    assert [entry["event"] for entry in logged] == ["not served"] * 2
+    assert len(bench.side.registrar) == 2

@@ -10,7 +10,7 @@ import structlog
 
 from ctigw.simple.packages import Body, Changed, Wanted
 from ctigw.sip.message import Request
-from tests.presence import OPEN, Bench, answer, pidf
+from tests.presence import OPEN, Bench, answer, person, pidf
 
 
 @dataclass
@@ -191,6 +191,16 @@ def test_who_leaves_and_then_refuses_what_was_under_way_is_told_no_more_and_forg
     assert bench.side.presence.watchings("alice@example.com") == []
 
 
+def test_fetches_count_until_their_notifies_are_answered() -> None:
+    bench = Bench(OPEN + "[presence.limits]\nsubscriptions_per_watcher = 3\n")
+    assert [bench.subscribe(Expires="0").status for _ in range(4)] == [200, 200, 200, 403]
+    assert len(bench.notified()) == 3
+    assert bench.subscribe(Expires="0").status == 200
+    bench.passes(33)  # without an answer
+    bench.mail.clear()
+    assert [bench.subscribe(Expires="0").status for _ in range(4)] == [200, 200, 200, 403]
+
+
 def test_who_leaves_without_a_word_in_answer_is_forgotten() -> None:
     bench = Bench()
     bench.subscribe()
@@ -216,3 +226,20 @@ def test_who_refuses_a_notify_is_not_sent_the_one_that_waits() -> None:
     assert [state.get("Subscription-State") for state in bench.notified(481)] == ["terminated;reason=timeout"]
     bench.passes(10)
     assert bench.mail == []
+
+
+def test_who_is_removed_watches_nobody_any_more() -> None:
+    bench = Bench()
+    bench.subscribe("bob")
+    bench.subscribe("bob", "carol")
+    bench.subscribe("carol")
+    bench.notified()
+    bench.side.gone("bob@example.com")
+    bench.turn()
+    last = bench.notified()
+    assert [notify.get("Subscription-State") for notify in last] == ["terminated;reason=rejected"] * 2
+    bench.publish(body=pidf("open", "busy"))
+    assert [notify.to.uri for notify in bench.notified()] == ["sip:carol@example.com"]
+    bench.side.put([person("bob")])
+    bench.turn()
+    assert bench.notified() == []

@@ -63,6 +63,24 @@ def test_then_those_of_whom_something_changes_each_time_under_the_next_version()
     ]
 
 
+def test_one_who_comes_is_no_reason_to_look_at_all_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Bench()
+    ask(bench)
+    bench.subscribe("bob")
+    told(bench)
+    with monkeypatch.context() as patched:
+        patched.setattr(bench.side.presence, "watchings", None)
+        bench.subscribe("carol")
+        (document,) = told(bench)
+        assert said(document) == [("sip:carol@example.com", "active", "subscribe")]
+        rules(bench, CONFIRM)
+        (document,) = told(bench)
+    assert [(each.uri, each.status) for each in document.watchers] == [
+        ("sip:bob@example.com", Status.PENDING),
+        ("sip:carol@example.com", Status.PENDING),
+    ]
+
+
 def test_a_refresh_brings_all_who_watch_still() -> None:
     bench = Bench()
     notify = ask(bench)

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from ctigw.config import Config, ConfigError, parse
-from ctigw.config.presence import PRIORITIES, Foreign, ForeignUser, Presence, PresenceList
+from ctigw.config.presence import PRIORITIES, Foreign, Presence, PresenceList
 from ctigw.config.sip import Route, SipListener
 from ctigw.config.values import Expires, is_hop, wildcard
 
@@ -29,7 +29,6 @@ def listener(*lines: str) -> str:
 def test_sip_is_off_until_somebody_says_where() -> None:
     config = Config()
     assert config.sip.listeners == ()
-    assert config.sip.realm == "localhost"
     assert config.presence.without_rule == "confirm"
 
 
@@ -187,15 +186,6 @@ def test_a_source_is_what_the_document_says_else_what_its_sender_is_else_its_kin
     assert presence.source("publication", "", "Anyphone/1.0") == ("softphone", 650)
     assert presence.source("publication", "", "other") == ("publication", 500)
     assert presence.source("publication", "nobody knows it") == ("nobody knows it", 500)
-
-
-def test_the_first_server_that_knows_a_user_is_asked() -> None:
-    first = Foreign("one", (HOP,), (ForeignUser("joe@cisco.com", "sip:5555@cm.cisco.com"),))
-    second = Foreign("two", (HOP,), (ForeignUser("*@cisco.com", "sip:*@other.cisco.com"),))
-    presence = Presence(foreign=(first, second))
-    assert presence.abroad("joe@cisco.com") == (first, "sip:5555@cm.cisco.com")
-    assert presence.abroad("jim@cisco.com") == (second, "sip:jim@other.cisco.com")
-    assert presence.abroad("jim@cisco.com.example.org") is None
 
 
 def test_what_is_granted_lies_within_the_bounds() -> None:

@@ -19,7 +19,6 @@ from ctigw.sip.digest import (
     challenges_of,
     credentials,
     ha1,
-    is_named,
     parameters,
 )
 
@@ -330,14 +329,6 @@ def test_names_that_are_not_ascii_are_names(server: Server) -> None:
         assert server.changed("response=", 'response="é", x=') is Outcome.WRONG
     finally:
         del PASSWORDS["zoë"]
-
-
-@pytest.mark.parametrize(
-    ("user", "fits"),
-    [("alice", True), ("Alice@Example.com", True), ("alice@other.com", False), ("ali", False), ("", False)],
-)
-def test_a_user_is_named_by_the_user_part_or_in_full(user: str, fits: bool) -> None:
-    assert is_named(user, "alice@example.com") is fits
 
 
 @given(st.text(max_size=200))

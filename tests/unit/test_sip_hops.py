@@ -3,9 +3,8 @@ from __future__ import annotations
 import pytest
 
 from ctigw.sip.errors import Malformed
-from ctigw.sip.hops import Local, Remote, next_hop, remote_of
+from ctigw.sip.hops import Local, Remote, remote_of
 from ctigw.sip.uri import parse_uri
-from tests.sip import ours
 
 
 @pytest.mark.parametrize(
@@ -31,13 +30,6 @@ def test_where_no_way_leads(uri: str, status: int) -> None:
     with pytest.raises(Malformed) as refused:
         remote_of(parse_uri(uri))
     assert refused.value.status == status
-
-
-def test_a_request_goes_by_its_first_route() -> None:
-    request = ours()
-    assert next_hop(request) == Remote("UDP", "192.0.2.15", 5060)
-    request.set("Route", "<sip:p1.example.com;lr;transport=tcp>, <sip:p2.example.com;lr>")
-    assert next_hop(request, flow=3, local=1) == Remote("TCP", "p1.example.com", 5060, 3, 1)
 
 
 def test_the_contact_of_a_listener() -> None:
