@@ -8,6 +8,7 @@ TLS client certificate, or, where nobody has to prove anything, From.
 from __future__ import annotations
 
 import ipaddress
+import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache, partial
 from typing import Literal
@@ -54,8 +55,9 @@ class Guesses:
         """To be told whether the password was right.  Raises `Rejected`: 503 when this one has to wait."""
         keys = (f"host {host}", f"name {name}")
         pair = (host, name)
-        if pair not in self._known and self._patience.waits(*keys):
-            raise Rejected(503, "Too many failures", headers=(("Retry-After", str(int(Patience.LONGEST))),))
+        wait = 0.0 if pair in self._known else self._patience.wait(*keys)
+        if wait:
+            raise Rejected(503, "Too many failures", headers=(("Retry-After", str(math.ceil(wait))),))
 
         def learn(right: bool) -> None:
             self._patience.learn(right, *keys)

@@ -24,7 +24,7 @@ def test_who_guesses_has_to_wait_and_is_told_for_how_long() -> None:
     fails(guesses, HERE, ALICE)
     with pytest.raises(Rejected) as refused:
         guesses.tries(HERE, ALICE)
-    assert (refused.value.status, refused.value.headers) == (503, (("Retry-After", "30"),))
+    assert (refused.value.status, refused.value.headers) == (503, (("Retry-After", "1"),))
     clock.advance(Patience.LONGEST)
     guesses.tries(HERE, ALICE)(True)
     guesses.tries(HERE, ALICE)
