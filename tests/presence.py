@@ -20,6 +20,8 @@ from tests.sip import tokens
 
 LOCALS = (Local("UDP", "192.0.2.1", 5060), Local("TCP", "192.0.2.1", 5060), Local("TLS", "192.0.2.1", 5061))
 PEER = Remote("UDP", "192.0.2.15", 5060)
+# Figures of what there is until it ends.
+LASTING = ("subscriptions", "bindings", "back-end subscriptions", "publications", "presentities", "watchings")
 ALL = Rule("everybody", Visibility.ALL)
 # What most tests are about: nobody is asked for a password, and everybody may see everything.
 OPEN = """

@@ -53,9 +53,28 @@ class _Queue:
     """Timers by when they are due.  Cancelled ones are taken out when they are the first, or the most."""
 
     __slots__ = ("_cancelled",)
+    _timers: deque[Timer] | list[Timer]
 
     def __init__(self) -> None:
         self._cancelled = 0
+
+    def __len__(self) -> int:
+        return len(self._timers)
+
+    def next(self) -> float:
+        """When the first is due; infinity when there is none."""
+        timers = self._timers
+        while timers:
+            if timers[0].pending:
+                return timers[0].due
+            self._pop()
+            self._cancelled -= 1
+        return inf
+
+    def take(self, now: float, due: list[Timer]) -> None:
+        """Move those that are due to ``due``."""
+        while self.next() <= now:
+            due.append(self._pop())
 
     def cancelled(self) -> None:
         """One of the timers was cancelled."""
@@ -64,7 +83,7 @@ class _Queue:
             self._sweep()
             self._cancelled = 0
 
-    def __len__(self) -> int:
+    def _pop(self) -> Timer:
         raise NotImplementedError
 
     def _sweep(self) -> None:
@@ -74,33 +93,19 @@ class _Queue:
 class _Equal(_Queue):
     """Timers that all run equally long."""
 
-    __slots__ = ("_seconds", "_timers")
+    __slots__ = ("_timers",)
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self._seconds = seconds
         self._timers: deque[Timer] = deque()
 
-    def __len__(self) -> int:
-        return len(self._timers)
-
     def add(self, now: float, seconds: float, call: Callable[[], object]) -> Timer:
-        timer = Timer(now + self._seconds, call, self)
+        timer = Timer(now + seconds, call, self)
         self._timers.append(timer)
         return timer
 
-    def next(self) -> float:
-        timers = self._timers
-        while timers:
-            if timers[0].pending:
-                return timers[0].due
-            timers.popleft()
-            self._cancelled -= 1
-        return inf
-
-    def take(self, now: float, due: list[Timer]) -> None:
-        while self.next() <= now:
-            due.append(self._timers.popleft())
+    def _pop(self) -> Timer:
+        return self._timers.popleft()
 
     def _sweep(self) -> None:
         self._timers = deque(timer for timer in self._timers if timer.pending)
@@ -115,26 +120,13 @@ class _Any(_Queue):
         super().__init__()
         self._timers: list[Timer] = []
 
-    def __len__(self) -> int:
-        return len(self._timers)
-
     def add(self, now: float, seconds: float, call: Callable[[], object]) -> Timer:
         timer = Timer(now + seconds, call, self)
         heappush(self._timers, timer)
         return timer
 
-    def next(self) -> float:
-        timers = self._timers
-        while timers:
-            if timers[0].pending:
-                return timers[0].due
-            heappop(timers)
-            self._cancelled -= 1
-        return inf
-
-    def take(self, now: float, due: list[Timer]) -> None:
-        while self.next() <= now:
-            due.append(heappop(self._timers))
+    def _pop(self) -> Timer:
+        return heappop(self._timers)
 
     def _sweep(self) -> None:
         self._timers = [timer for timer in self._timers if timer.pending]
@@ -197,7 +189,7 @@ class Timers:
     def often(self, *lengths: float) -> None:
         """Timers of these lengths (seconds) will be many."""
         for seconds in lengths:
-            self._equal.setdefault(seconds, _Equal(seconds))
+            self._equal.setdefault(seconds, _Equal())
 
     def lane(self, seconds: float, call: Callable[[Item], None], slack: float = 1.0) -> Lane[Item]:
         """A place for things that need no cancelling: ``call(item)``, ``seconds`` after each came."""

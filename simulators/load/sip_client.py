@@ -156,6 +156,18 @@ class _Calls:
         self.repeated += 1
         return False
 
+    def is_done(self, slot: int, serial: int, answer: bytes) -> bool:
+        """Whether the slot's request is answered, well and for the first time.
+
+        Raises `WrongAnswerError`.
+        """
+        if not self.is_new(slot, serial):
+            return False
+        if not answer.startswith(OK):
+            raise WrongAnswerError(answer)
+        self.done += 1
+        return True
+
 
 class Publishing(_Calls):
     """An initial PUBLISH, eight that modify it, and its removal."""
@@ -176,11 +188,8 @@ class Publishing(_Calls):
 
     def next(self, slot: int, serial: int, message: bytes, port: int) -> bytes | None:
         """Change it, with the entity-tag that came."""
-        if not self.is_new(slot, serial):
+        if not self.is_done(slot, serial, message):
             return None
-        if not message.startswith(OK):
-            raise WrongAnswerError(message)
-        self.done += 1
         step, who = self._step[slot], self._who[slot]
         self._step[slot] = step + 1
         told = self._of(who)
@@ -269,12 +278,7 @@ class Once(_Calls):
 
     def next(self, slot: int, serial: int, message: bytes, port: int) -> bytes | None:
         """It is answered."""
-        if not self.is_new(slot, serial):
-            return None
-        if not message.startswith(OK):
-            raise WrongAnswerError(message)
-        self.done += 1
-        return b""
+        return b"" if self.is_done(slot, serial, message) else None
 
 
 def published(who: bytes, port: int, name: bytes) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -12,13 +12,13 @@ import pytest_twisted
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import ProcessProtocol
-from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
 from ctigw.config.sip import SipListener
 from ctigw.presence.lists import Instance, write
-from tests.processes import ENVIRONMENT, HERE, PATIENCE
+from tests.processes import ENVIRONMENT, HERE
 from tests.sip_server import Server
+from tests.turns import turns, until
 
 DOCUMENT = (
     b'<presence xmlns="urn:ietf:params:xml:ns:pidf" entity="sip:bob@localhost"><tuple id="t"><status>'
@@ -32,17 +32,7 @@ async def server() -> AsyncIterator[Server]:
     made = Server(reactor, SipListener(port=0), SipListener("tcp", port=0))
     yield made
     await made.stop()
-    for _ in range(2):
-        await deferLater(reactor, 0)
-
-
-async def until(happened: Callable[[], object]) -> None:
-    """Let the reactor go round until it has, for some seconds at most."""
-    loop: Any = reactor
-    end = loop.seconds() + PATIENCE
-    while not happened():
-        assert loop.seconds() < end
-        await deferLater(loop, 0.01)
+    await turns(2)
 
 
 class Command(ProcessProtocol):

@@ -5,21 +5,15 @@ from __future__ import annotations
 import re
 import socket
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_twisted
 import structlog
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from msgspec.structs import replace
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
-from twisted.internet.task import deferLater
 
 from ctigw.app import Running, start
 from ctigw.config import Config, ConfigError, DriverSettings, Listener, Store
@@ -31,6 +25,8 @@ from ctigw.csta.system import RequestSystemStatus, SystemStatusValue
 from ctigw.csta.types import ConnectionID
 from ctigw.net.csta_client import CstaClient, Lost, connect
 from simulators.pbx import Pbx
+from tests.certificates import Authority
+from tests.turns import turns
 
 ANYWHERE = Config(listeners=(Listener(endpoint="tcp:0:interface=127.0.0.1"),))
 
@@ -42,13 +38,6 @@ async def running(tmp_path: Path) -> AsyncIterator[Running]:
     yield gateway
     await gateway.stop()
     await turns(2)
-
-
-async def turns(count: int) -> None:
-    """Let the reactor go round: what was put off to the next turn happens."""
-    loop: Any = reactor
-    for _ in range(count):
-        await deferLater(loop, 0)
 
 
 async def client_of(running: Running, events: list[Any] | None = None) -> CstaClient:
@@ -158,41 +147,14 @@ async def test_two_hundred_calls_at_once_leave_nothing(tmp_path: Path) -> None:
     await turns(2)
 
 
-def certificate(folder: Path) -> None:
-    """A key and a certificate of "localhost", which it signs itself."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    now = datetime.now(UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - timedelta(hours=1))
-        .not_valid_after(now + timedelta(hours=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    plain = serialization.NoEncryption()
-    pem, pkcs8 = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
-    (folder / "key.pem").write_bytes(key.private_bytes(pem, pkcs8, plain))
-    (folder / "trusted").mkdir()
-    (folder / "trusted" / "cert.pem").write_bytes(made.public_bytes(pem))
-
-
 @pytest_twisted.ensureDeferred
 async def test_clients_come_over_tls(tmp_path: Path) -> None:
-    certificate(tmp_path)
-    listener = replace(
-        ANYWHERE.listeners[0],
-        tls_certificate=f"{tmp_path}/trusted/cert.pem",
-        tls_key=f"{tmp_path}/key.pem",
-    )
+    certificate, key = Authority(tmp_path, "authority").issue("localhost")
+    listener = replace(ANYWHERE.listeners[0], tls_certificate=str(certificate), tls_key=str(key))
     running = await start(Config(listeners=(listener,)), tmp_path, reactor)
     try:
         at = f"tls:localhost:{running.addresses[0].port}"
-        client = await connect(reactor, f"{at}:trustRoots={tmp_path}/trusted")
+        client = await connect(reactor, f"{at}:trustRoots={tmp_path}")
         assert (await client.request(RequestSystemStatus())).system_status is SystemStatusValue.NORMAL
         await client.close()
         stranger = await connect(reactor, at)  # which does not trust that certificate

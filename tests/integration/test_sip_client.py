@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import pytest_twisted
 from twisted.internet import reactor
-from twisted.internet.task import deferLater
 
 from ctigw.config.sip import SipListener
 from ctigw.net.sip_agent import Account, Text
@@ -17,8 +15,8 @@ from ctigw.net.sip_client import SipClient, SipRefused, address_of, server_at
 from ctigw.net.sip_watch import Notification
 from ctigw.sip.hops import Remote
 from tests.certificates import Authority
-from tests.processes import PATIENCE
 from tests.sip_server import Server
+from tests.turns import turns, until
 
 UDP, TCP = SipListener(port=0), SipListener("tcp", port=0)
 DOCUMENT = b'<presence xmlns="urn:ietf:params:xml:ns:pidf" entity="sip:alice@example.com">%s</presence>'
@@ -55,17 +53,7 @@ async def place(tmp_path: Path) -> AsyncIterator[Place]:
     for client in made.clients:
         await client.close()
     await made.server.stop()
-    for _ in range(2):
-        await deferLater(reactor, 0)
-
-
-async def until(happened: Callable[[], object]) -> None:
-    """Let the reactor go round until it has, for some seconds at most."""
-    loop: Any = reactor
-    end = loop.seconds() + PATIENCE
-    while not happened():
-        assert loop.seconds() < end
-        await deferLater(loop, 0.001)
+    await turns(2)
 
 
 @pytest.mark.parametrize("transport", ["udp", "tcp", "tls"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,13 +13,12 @@ import pytest_twisted
 import structlog
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
-from twisted.internet.task import deferLater
 
 from ctigw.config.sip import Sip, SipLimits, SipListener
 from ctigw.net.sip_endpoint import SipEndpoint, SipError, advertised, check
 from ctigw.sip.hops import Local, Remote
 from tests.certificates import Authority
-from tests.processes import PATIENCE
+from tests.turns import turns, until
 
 UDP, TCP = SipListener(port=0), SipListener("tcp", port=0)
 REQUEST = b"OPTIONS sip:a@b SIP/2.0\r\n\r\n"
@@ -86,21 +85,6 @@ async def place() -> AsyncIterator[Place]:
     for endpoint in made.endpoints:
         await endpoint.stop()
     await turns(2)
-
-
-async def turns(count: int) -> None:
-    loop: Any = reactor
-    for _ in range(count):
-        await deferLater(loop, 0)
-
-
-async def until(happened: Callable[[], object]) -> None:
-    """Let the reactor go round until it has, for some seconds at most."""
-    loop: Any = reactor
-    end = loop.seconds() + PATIENCE
-    while not happened():
-        assert loop.seconds() < end
-        await deferLater(loop, 0.001)
 
 
 def remote(local: Local, **more: Any) -> Remote:

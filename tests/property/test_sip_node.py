@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from ctigw.sip.hops import Remote
 from ctigw.sip.message import Response
-from tests.presence import OPEN, PEER, Bench, pidf
+from tests.presence import LASTING, OPEN, PEER, Bench, pidf
 
 STREAM = Remote("TCP", "192.0.2.15", 40_001, 7, 1)
 DIGEST = OPEN.replace('authentication = "none"', 'authentication = "digest"')
@@ -17,7 +17,6 @@ FILTERS = (
 )
 # More than anything lasts by default, and than any transaction.
 LONG = 4 * 3600.0
-LASTING = ("subscriptions", "bindings", "back-end subscriptions", "publications", "presentities", "watchings")
 
 
 def request(method: str, more: str = "", body: str = "", to_tag: str = "") -> bytes:
@@ -95,15 +94,7 @@ def test_whatever_arrives_breaks_nothing_and_leaves_nothing(
     bench.turn()
     bench.passes(LONG)
     figures = bench.side.figures()
-    lasting = (
-        "subscriptions",
-        "bindings",
-        "back-end subscriptions",
-        "publications",
-        "presentities",
-        "watchings",
-    )
-    assert {name: figures[name] for name in lasting} == dict.fromkeys(lasting, 0)
+    assert {name: figures[name] for name in LASTING} == dict.fromkeys(LASTING, 0)
     assert bench.side.node.next_timeout() is None
 
 

@@ -291,16 +291,6 @@ def test_a_watcher_that_cannot_be_reached_has_none() -> None:
     nothing_left(bench)
 
 
-@pytest.mark.parametrize("status", [500, 503, 401, 302])
-def test_a_notify_that_is_refused_for_now_ends_nothing(status: int) -> None:
-    bench = Bench()
-    bench.subscribe()
-    bench.notified(status)
-    bench.publish(body=pidf("open", "busy"))
-    (notify,) = bench.notified()
-    assert b"<r:busy/>" in notify.body
-
-
 def test_a_watcher_that_is_lost_while_it_leaves_leaves_nothing() -> None:
     for status in (200, 481):
         bench = Bench()
