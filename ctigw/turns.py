@@ -6,6 +6,8 @@ from collections import deque
 from collections.abc import Callable
 
 Work = Callable[[], None]
+# Changes that wait for those before them: a client that has so many under way asks for trouble.
+WAITING = 32
 
 
 class Turns:
@@ -17,7 +19,7 @@ class Turns:
         self._busy: dict[str, deque[Work]] = {}
 
     def waiting(self, key: str) -> int:
-        """How many wait for the one that has its turn."""
+        """How many wait for the one that has its turn; `WAITING` are enough."""
         return len(self._busy.get(key, ()))
 
     def take(self, key: str, work: Work) -> None:

@@ -28,6 +28,7 @@ from ctigw.presence import engine
 from ctigw.presence.engine import Presence
 from ctigw.presence.publications import Keep as KeepPublication
 from ctigw.presence.publications import forgetful
+from ctigw.presence.sources import PHONE
 from ctigw.rules import Rule, Visibility
 from ctigw.simple import registrar, subscriptions
 from ctigw.simple.accounts import Accounts
@@ -293,7 +294,7 @@ def _is_station(switch: Switch, number: str) -> bool:
 def _contribute(
     presence: Presence, wake: Callable[[], None], owner: str, line: str, body: bytes | None
 ) -> None:
-    presence.contribute(owner, f"phone {line}", body, "phone")
+    presence.contribute(owner, f"phone {line}", body, PHONE)
     wake()
 
 
@@ -307,7 +308,7 @@ def _publish(
 def _publisher(config: Config, side: SipSide) -> Publisher:
     settings = config.presence.bridge
     target = hop(settings.target)
-    token = lambda: secrets.token_hex(8)  # noqa: E731 - given on
+    token = tokens(secrets.token_bytes)
     login = None
     if settings.user:
         secret = password(settings.password_file, BRIDGE_KEY)

@@ -30,7 +30,6 @@ class SipRunning:
 
     side: SipSide
     endpoint: SipEndpoint
-    following: Following
     addresses: tuple[Local, ...]
 
     def figures(self) -> dict[str, int]:
@@ -83,7 +82,7 @@ def start_sip(
     join(side, switch, config, partial(reactor.callLater, 0), endpoint.wake)
     ending.push_async_callback(_close, side, endpoint, reactor)
     endpoint.serve(side.node)
-    return SipRunning(side, endpoint, following, addresses)
+    return SipRunning(side, endpoint, addresses)
 
 
 async def _close(side: SipSide, endpoint: SipEndpoint, reactor: Any) -> None:

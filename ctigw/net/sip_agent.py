@@ -151,7 +151,7 @@ class Agent:
         try:
             self._serve(incoming)
         except Rejected as error:
-            incoming.respond(error.status, error.headers, reason=error.reason)
+            incoming.reject(error)
 
     def _serve(self, incoming: Incoming) -> None:
         """Raises `Rejected`."""

@@ -24,14 +24,15 @@ from ctigw.net.sip_agent import (
     words,
 )
 from ctigw.net.sip_endpoint import SipEndpoint
-from ctigw.net.sip_watch import Notification, Watch
+from ctigw.net.sip_watch import PRESENCE, Notification, Watch
 from ctigw.sip.events import Done, Outcome, Settings
-from ctigw.sip.hops import Local, Remote
+from ctigw.sip.hops import DEFAULT_PORT, TLS_PORT, Local, Remote
 from ctigw.sip.stack import Stack
 from ctigw.sip.timers import Timers
+from ctigw.sip.tokens import tokens
 from ctigw.sip.uri import parse_uri
 
-PORTS = {"udp": 5060, "tcp": 5060, "tls": 5061}
+PORTS = {"udp": DEFAULT_PORT, "tcp": DEFAULT_PORT, "tls": TLS_PORT}
 # Seconds for what is said when a client leaves.
 GOODBYE = 2.0
 _AT = re.compile(r"(?:(udp|tcp|tls):)?(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::([0-9]{1,5}))?", re.IGNORECASE)
@@ -97,13 +98,14 @@ class SipClient:
         index = next(n for n, local in enumerate(locals_) if local.transport == server.transport)
         place = Remote(server.transport, server.host, server.port, 0, index)
         timers = Timers(reactor.seconds)
-        stack = Stack(timers, lambda: secrets.token_hex(8), locals_, settings)
+        token = tokens(secrets.token_bytes)
+        stack = Stack(timers, token, locals_, settings)
         self.agent = Agent(
             stack,
             timers,
             account,
             place,
-            lambda: secrets.token_hex(8),
+            token,
             on_message=on_message,
             ask_password=ask_password,
         )
@@ -160,7 +162,7 @@ class SipClient:
         on_notify: Callable[[Notification], None],
         expires: int = 3600,
         *,
-        headers: tuple[tuple[str, str], ...] = (("Event", "presence"), ("Accept", "application/pidf+xml")),
+        headers: tuple[tuple[str, str], ...] = PRESENCE,
         body: bytes = b"",
     ) -> Watch:
         """Be told of ``uri`` until `close`.  Raises `SipRefused`."""
@@ -173,7 +175,7 @@ class SipClient:
         self,
         uri: str,
         *,
-        headers: tuple[tuple[str, str], ...] = (("Event", "presence"), ("Accept", "application/pidf+xml")),
+        headers: tuple[tuple[str, str], ...] = PRESENCE,
         seconds: float = 10.0,
     ) -> Notification:
         """How it is now.  Raises `SipRefused`, `TimeoutError` when nothing is notified in time."""

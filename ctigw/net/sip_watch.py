@@ -18,6 +18,8 @@ from ctigw.values import named
 FORGOTTEN = 481
 # Ends of which a new subscription at once is what the server means (4.1.3).
 AGAIN = frozenset(("deactivated", "timeout"))
+# What a SUBSCRIBE wants unless it says otherwise.
+PRESENCE = (("Event", "presence"), ("Accept", "application/pidf+xml"))
 
 
 @named
@@ -49,7 +51,7 @@ class Watch(Kept):
         told: Done,
         on_notify: Callable[[Notification], None],
         *,
-        headers: tuple[tuple[str, str], ...] = (("Event", "presence"), ("Accept", "application/pidf+xml")),
+        headers: tuple[tuple[str, str], ...] = PRESENCE,
         body: bytes = b"",
     ) -> None:
         super().__init__(agent, expires, told)

@@ -27,7 +27,6 @@ from ctigw.presence.documents import (
     Property,
     Tuple,
     put_together,
-    read,
 )
 from ctigw.presence.lexical import quoted, uri
 from ctigw.presence.parts import person_id
@@ -45,42 +44,27 @@ _UNAVAILABLE = Property(ACTIVITIES, f"<{ACTIVITIES}><ce:unavailable/></{ACTIVITI
 class Component:
     """What one source tells of somebody.
 
-    ``priority``: the greater comes first; ``since``, ``expires``: seconds of one clock, None for never;
-    ``told``: the document, as it came (`documents.checked`) or read already.
+    ``priority``: the greater comes first; ``since``, ``expires``: seconds of one clock, None for never.
     """
 
-    __slots__ = ("_document", "body", "etag", "expires", "priority", "since", "source")
+    __slots__ = ("document", "etag", "expires", "priority", "since", "source")
 
     def __init__(
         self,
         source: str,
         priority: float,
         since: float,
-        told: bytes | Document,
+        document: Document,
         *,
         etag: str = "",
         expires: float | None = None,
     ) -> None:
         self.source, self.priority, self.since = source, priority, since
-        self.etag, self.expires = etag, expires
-        self.body = told if isinstance(told, bytes) else b""
-        self._document = None if isinstance(told, bytes) else told
+        self.document, self.etag, self.expires = document, etag, expires
 
     def renewed(self, etag: str, expires: float | None) -> Component:
         """The same for another time, under another entity-tag."""
-        told = self._document or self.body
-        return Component(self.source, self.priority, self.since, told, etag=etag, expires=expires)
-
-    @property
-    def document(self) -> Document:
-        """The document; read anew each time, unless it is kept: most are read once in their life."""
-        return self._document if self._document is not None else read(self.body)
-
-    def keep(self) -> Document:
-        """The document, which is kept from now on."""
-        if self._document is None:
-            self._document = read(self.body)
-        return self._document
+        return Component(self.source, self.priority, self.since, self.document, etag=etag, expires=expires)
 
 
 @value
@@ -100,14 +84,13 @@ class Won:
 class Composed:
     """What is told of ``entity``.
 
-    ``basic``: "open" or "closed"; ``activities``: the names of what the person does.
+    ``basic``: "open" or "closed"; ``explanation``: who decided what, where that was asked for.
     """
 
     entity: str
     xml: bytes
     basic: str
-    activities: tuple[str, ...]
-    explanation: tuple[Won, ...]
+    explanation: tuple[Won, ...] = ()
 
 
 class _Told:
@@ -124,15 +107,22 @@ class _Told:
         )  # fmt: skip
 
 
-def compose(entity: str, components: Iterable[Component], excluded: frozenset[str] = frozenset()) -> Composed:
+def compose(
+    entity: str,
+    components: Iterable[Component],
+    excluded: frozenset[str] = frozenset(),
+    *,
+    explained: bool = False,
+) -> Composed:
     """What all ``components`` tell of ``entity``, but for those of the sources ``excluded``.
 
     A source is excluded by the name it is provisioned under, or by what its tuples say it is.
+    ``explained``: with an explanation, which costs a sixth of it all, and is rarely asked for.
     """
-    told = _those_that_tell(list(components), excluded)
+    told = _those_that_tell(components, excluded)
     if not told:
         return _nobody(entity)
-    composing = _Composing()
+    composing = _Composing(explained=explained)
     tuples = composing.tuples(told)
     person = composing.person(told)
     devices = composing.devices(told)
@@ -144,7 +134,6 @@ def compose(entity: str, components: Iterable[Component], excluded: frozenset[st
         entity=entity,
         xml=put_together(entity, tuples, notes=notes, person=person, devices=devices, others=others),
         basic=_basic(told, tuples),
-        activities=next((each.says for each in person if each.name == ACTIVITIES), ()),
         explanation=tuple(composing.won),
     )
 
@@ -165,19 +154,16 @@ def _nobody(entity: str) -> Composed:
         xml = put_together(entity, [_DEFAULT], person=[_UNAVAILABLE])
     else:
         xml = (_OF_NOBODY % (quoted(uri(entity)), name)).encode()
-    return Composed(entity=entity, xml=xml, basic="closed", activities=_UNAVAILABLE.says, explanation=())
+    return Composed(entity=entity, xml=xml, basic="closed")
 
 
-def _those_that_tell(components: list[Component], excluded: frozenset[str]) -> list[_Told]:
+def _those_that_tell(components: Iterable[Component], excluded: frozenset[str]) -> list[_Told]:
     """In the order in which they come."""
-    several = len(components) > 1
     told = []
     for component in components:
         if component.source in excluded:
             continue
-        document = component.keep() if several else component.document
-        if excluded:
-            document = _without(document, excluded)
+        document = _without(component.document, excluded) if excluded else component.document
         if not document.empty:
             told.append(_Told(component, document))
     told.sort(key=lambda each: each.order)
@@ -209,11 +195,12 @@ def _basic(told: Sequence[_Told], shown: Sequence[Tuple]) -> str:
 
 
 class _Composing:
-    """Chooses, and remembers who won what."""
+    """Chooses, and remembers who won what if that is to be ``explained``."""
 
-    __slots__ = ("won",)
+    __slots__ = ("_explained", "won")
 
-    def __init__(self) -> None:
+    def __init__(self, *, explained: bool) -> None:
+        self._explained = explained
         self.won: list[Won] = []
 
     def tuples(self, told: Sequence[_Told]) -> list[Tuple]:
@@ -258,6 +245,8 @@ class _Composing:
         return [part for each, part in parts if not part.key or newest[part.key] is each]
 
     def _win(self, what: str, telling: Sequence[_Told]) -> None:
+        if not self._explained:
+            return
         first, *others = [each.component for each in telling]
         self.won.append(Won(what, first.source, tuple(each.source for each in others), first.etag))
 

@@ -22,7 +22,6 @@ from ctigw.presence.extensions import RPID_ELEMENTS, UNPREFIXED
 from ctigw.presence.lexical import basic, escaped, priority, timestamp, uri
 from ctigw.presence.parts import (
     ACTIVITIES,
-    NOTHING,
     Device,
     Document,
     Property,
@@ -36,7 +35,7 @@ from ctigw.xml.errors import NotXmlError
 from ctigw.xml.parsing import Element, parse
 
 __all__ = [
-    "ACTIVITIES", "MAX_ATTRIBUTES", "MAX_BYTES", "MAX_DEPTH", "MAX_TAGS", "NOTHING", "Device", "Document",
+    "ACTIVITIES", "MAX_ATTRIBUTES", "MAX_BYTES", "MAX_DEPTH", "MAX_TAGS", "Device", "Document",
     "NotPidfError", "Property", "Tuple", "checked", "document_of", "put_together", "read", "written",
 ]  # fmt: skip
 

@@ -375,7 +375,7 @@ class Presence:
         """
         # Collected anew: a refresh changes entity-tag and expiry, but nothing of what others see.
         collected = self._collected(self._presentities.get(presentity) or _Presentity(presentity))
-        won = compose(entity(presentity), collected).explanation
+        won = compose(entity(presentity), collected, explained=True).explanation
         components = sorted(collected, key=lambda part: (-part.priority, -part.since))
         return [self._explained(component, won) for component in components]
 

@@ -11,13 +11,13 @@ from collections.abc import Iterable, Mapping
 
 from ctigw.presence.lexical import escaped, quoted, uri
 from ctigw.values import value
+from ctigw.xml import DECLARATION
 from ctigw.xml.errors import NotXmlError
 from ctigw.xml.parsing import Element, local, parse
 
 NAMESPACE = "urn:ietf:params:xml:ns:rlmi"
 RLMI = "application/rlmi+xml"
 PIDF = "application/pidf+xml"
-_DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>'
 _MAX_DEPTH = 8
 # Of what is read: parts of a body.
 MAX_PARTS = 10_000
@@ -117,7 +117,7 @@ def write(
             parts.append((cid, content_type, each.document))
         described.append(_resource(name, each, cid))
     rlmi = (
-        f'{_DECLARATION}<list xmlns="{NAMESPACE}" uri={quoted(uri(list_uri))} version="{version}" '
+        f'{DECLARATION}<list xmlns="{NAMESPACE}" uri={quoted(uri(list_uri))} version="{version}" '
         f'fullState="{"true" if full else "false"}">{"".join(described)}</list>'
     )
     parts.insert(0, (start, f'{RLMI};charset="UTF-8"', rlmi.encode()))

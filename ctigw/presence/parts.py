@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from ctigw.presence.lexical import ncname, quoted, uri
 from ctigw.presence.vocabulary import PIDF, PREFIXES
 from ctigw.values import value
+from ctigw.xml import DECLARATION
 
 ACTIVITIES = "r:activities"
 
@@ -80,9 +81,6 @@ class Document:
         return not (self.tuples or self.person or self.devices or self.notes or self.others)
 
 
-NOTHING = Document("")
-
-
 def unique(wanted: str, taken: dict[str, int]) -> str:
     """``wanted``, or something like it that is not ``taken`` yet; it is from now on.
 
@@ -96,7 +94,6 @@ def unique(wanted: str, taken: dict[str, int]) -> str:
     return name
 
 
-_DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>'
 _BOUND = [
     (f"<{prefix}:", f" {prefix}:", f" xmlns:{prefix}={quoted(namespace)}")
     for namespace, prefix in PREFIXES.items()
@@ -139,7 +136,7 @@ def put_together(
         ]
     )
     bound = [text for tag, attribute, text in _BOUND if tag in content or attribute in content]
-    opening = f"{_DECLARATION}<presence xmlns={quoted(PIDF)}{''.join(bound)} entity={quoted(entity)}"
+    opening = f"{DECLARATION}<presence xmlns={quoted(PIDF)}{''.join(bound)} entity={quoted(entity)}"
     return (f"{opening}>{content}</presence>" if content else f"{opening}/>").encode()
 
 

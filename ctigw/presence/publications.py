@@ -19,11 +19,8 @@ from ctigw.presence.errors import (
     PresenceError,
     TooManyError,
 )
-from ctigw.turns import Turns
+from ctigw.turns import WAITING, Turns
 from ctigw.values import value
-
-# Changes that wait for those before them: a client that has so many under way asks for trouble.
-WAITING = 32
 
 
 class Publication:

@@ -9,12 +9,12 @@ from collections.abc import Iterable
 
 from ctigw.presence.lexical import escaped, quoted, uri
 from ctigw.values import Enum, value
+from ctigw.xml import DECLARATION
 from ctigw.xml.errors import NotXmlError
 from ctigw.xml.parsing import local, parse
 
 NAMESPACE = "urn:ietf:params:xml:ns:watcherinfo"
 CONTENT_TYPE = "application/watcherinfo+xml"
-_DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>'
 _MAX_DEPTH = 8
 
 
@@ -72,7 +72,7 @@ def write(told: Told) -> bytes:
     """The document."""
     watchers = "".join([_watcher(each) for each in told.watchers])
     return (
-        f'{_DECLARATION}<watcherinfo xmlns="{NAMESPACE}" version="{told.version}" '
+        f'{DECLARATION}<watcherinfo xmlns="{NAMESPACE}" version="{told.version}" '
         f'state="{"full" if told.full else "partial"}"><watcher-list resource={quoted(uri(told.resource))} '
         f"package={quoted(told.package)}>{watchers}</watcher-list></watcherinfo>"
     ).encode()

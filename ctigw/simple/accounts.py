@@ -59,9 +59,6 @@ class Accounts:
         # Told the address of record of whom something has changed.
         self.changed: list[Callable[[str], None]] = []
 
-    def __len__(self) -> int:
-        return len(self._people)
-
     def put(self, people: Iterable[Known]) -> None:
         """They are as this says now."""
         for person in people:

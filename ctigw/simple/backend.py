@@ -14,10 +14,9 @@ from functools import partial
 import structlog
 
 from ctigw.means import Means
-from ctigw.presence.documents import NotPidfError, checked
 from ctigw.presence.engine import Presence, Watching
-from ctigw.simple.headers import media_type, parameters
-from ctigw.simple.publishing import TYPES
+from ctigw.simple.headers import parameters
+from ctigw.simple.publishing import TYPES, acceptable, well_formed
 from ctigw.simple.reaching import contact, towards
 from ctigw.simple.subscriptions import package_name
 from ctigw.sip.dialog import Dialog
@@ -279,23 +278,14 @@ class Backend:
         if package_name(request) != "presence":
             raise Rejected(489, headers=(("Allow-Events", "presence"),))
         if request.body:
-            self._judge(request)
+            acceptable(request, self._longest)
+            well_formed(request.body)
         if subscription.dialog is None:  # it overtook the answer to the SUBSCRIBE
             subscription.dialog = Dialog.notified(asked, request)
         else:
             subscription.dialog.check(request)
         incoming.respond(200)
         self._take(subscription, request)
-
-    def _judge(self, request: Request) -> None:
-        if media_type(request.get("Content-Type")) not in TYPES:
-            raise Rejected(415, headers=(("Accept", ", ".join(TYPES)),))
-        if len(request.body) > self._longest:
-            raise Rejected(413)
-        try:
-            checked(request.body)
-        except NotPidfError:
-            raise Rejected(400, "Not a presence document") from None
 
     def _take(self, subscription: _Subscription, request: Request) -> None:
         presentity, agent = subscription.presentity, subscription.foreign.agent or request.get("User-Agent")

@@ -7,13 +7,13 @@ where those exclude what the phone tells.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import Literal, Protocol
+from typing import Protocol
 
 from ctigw.presence.dialog_info import CONTENT_TYPE as DIALOG_INFO
 from ctigw.presence.dialog_info import Dialog, dialog_info
-from ctigw.presence.engine import Presence
+from ctigw.presence.engine import STATES, Presence, State
 from ctigw.presence.sources import PHONE
 from ctigw.rules import Visibility
 from ctigw.simple.accounts import Accounts
@@ -123,10 +123,6 @@ _ORDER = (
     Visibility.REACHABILITY_ONLY,
     Visibility.ALL,
 )
-_STATES: Mapping[Visibility, Literal["pending", "terminated"]] = {
-    Visibility.CONFIRM: "pending",
-    Visibility.BLOCK: "terminated",
-}
 
 
 def _openness(visibility: Visibility) -> int:
@@ -171,9 +167,9 @@ class DialogWatch:
             self.tell()
 
     @property
-    def state(self) -> Literal["active", "pending", "terminated"]:
+    def state(self) -> State:
         """Pending until the owner decides."""
-        return _STATES.get(self.seen, "active")
+        return STATES[self.seen]
 
     @property
     def reason(self) -> str:

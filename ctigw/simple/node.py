@@ -104,7 +104,7 @@ class Node:
         try:
             serve(incoming)
         except Rejected as refusal:
-            incoming.respond(refusal.status, refusal.headers, reason=refusal.reason)
+            incoming.reject(refusal)
         except Exception:
             incoming.respond(500)
             raise

@@ -5,7 +5,7 @@ A subscription knows nothing of what it carries.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Literal, Protocol
 
 from ctigw.values import named, value
@@ -24,10 +24,8 @@ class Wanted:
     watcher: str
     accept: tuple[str, ...] = ()
     supported: frozenset[str] = frozenset()
-    parameters: Mapping[str, str]
     content_type: str = ""
     body: bytes = b""
-    fetch: bool = False
 
 
 @value

@@ -7,6 +7,7 @@ from typing import Literal
 
 from ctigw.presence.engine import Presence, Watching
 from ctigw.presence.errors import TooManyError
+from ctigw.presence.filters import CONTENT_TYPE as FILTER
 from ctigw.presence.filters import FilterError, Filters, read
 from ctigw.presence.lists import PIDF, RLMI
 from ctigw.simple.accounts import Accounts
@@ -15,7 +16,6 @@ from ctigw.simple.packages import Body, Changed, Wanted, chosen
 from ctigw.simple.publishing import TYPES
 from ctigw.sip.errors import Rejected
 
-FILTER = "application/simple-filter+xml"
 # Not a document for others: what the engine made a presentity's state of, for the presentity.
 EXPLANATION = "application/vnd.ctigw.explanation+json"
 

@@ -19,6 +19,7 @@ from ctigw.simple.headers import Expiries, media_type
 from ctigw.simple.subscriptions import package_name
 from ctigw.sip.errors import Rejected
 from ctigw.sip.machines import Incoming
+from ctigw.sip.message import Request
 
 PIDF = "application/pidf+xml"
 TYPES = (PIDF, "application/cpim-pidf+xml")
@@ -46,19 +47,29 @@ class Publishing:
         if package_name(request) != "presence":
             raise Rejected(489, headers=(("Allow-Events", "presence"),))
         if request.body:
-            if media_type(request.get("Content-Type")) not in TYPES:
-                raise Rejected(415, headers=(("Accept", ", ".join(TYPES)),))
-            if len(request.body) > self._longest:
-                raise Rejected(413)
+            acceptable(request, self._longest)
         seconds = self._expiries.granted(request)
         if request.body and seconds:
-            try:
-                checked(request.body)
-            except NotPidfError:
-                raise Rejected(400, "Not a presence document") from None
+            well_formed(request.body)
         etag = request.get("SIP-If-Match").strip()
         asked = Publish(resource, etag, request.body, seconds, request.get("User-Agent"))
         self._presence.publications.publish(asked, partial(_answer, incoming))
+
+
+def acceptable(request: Request, longest: int) -> None:
+    """Look at what a body is said to be, and how long it is.  Raises `Rejected`: 413, 415."""
+    if media_type(request.get("Content-Type")) not in TYPES:
+        raise Rejected(415, headers=(("Accept", ", ".join(TYPES)),))
+    if len(request.body) > longest:
+        raise Rejected(413)
+
+
+def well_formed(body: bytes) -> None:
+    """Look whether ``body`` is a presence document.  Raises `Rejected`: 400."""
+    try:
+        checked(body)
+    except NotPidfError:
+        raise Rejected(400, "Not a presence document") from None
 
 
 def _answer(incoming: Incoming, outcome: Published | PresenceError) -> None:
@@ -66,5 +77,4 @@ def _answer(incoming: Incoming, outcome: Published | PresenceError) -> None:
         headers = [("SIP-ETag", outcome.etag), ("Expires", str(int(outcome.seconds)))]
         incoming.respond(200, headers)
     else:
-        refusal = REFUSALS[type(outcome)]
-        incoming.respond(refusal.status, refusal.headers, reason=refusal.reason)
+        incoming.reject(REFUSALS[type(outcome)])

@@ -33,19 +33,23 @@ def way_back(incoming: Incoming) -> Remote | None:
 
 def towards(stack: Stack, dialog: Dialog, back: Remote | None) -> Remote:
     """Where requests in ``dialog`` go, to somebody to whom `way_back` gave ``back``.  Raises `Malformed`."""
-    if back is not None and (not back.flow or stack.connected(back)):
+    if back is not None and _is_open(stack, back):
         return back
     return dialog.hop(0 if back is None else back.local)
 
 
 def reachable(stack: Stack, uri: str, back: Remote | None) -> Remote | None:
     """Where somebody is who has registered ``uri``; None when it cannot be told."""
-    if back is not None and (not back.flow or stack.connected(back)):
+    if back is not None and _is_open(stack, back):
         return back
     try:
         return remote_of(parse_uri(uri))
     except Malformed:
         return None
+
+
+def _is_open(stack: Stack, back: Remote) -> bool:
+    return not back.flow or stack.connected(back)
 
 
 def contact(stack: Stack, remote: Remote) -> str:

@@ -17,11 +17,9 @@ from ctigw.sip.hops import Remote, remote_of
 from ctigw.sip.machines import Incoming
 from ctigw.sip.message import Request
 from ctigw.sip.uri import parse_name_addr, parse_uri
-from ctigw.turns import Turns
+from ctigw.turns import WAITING, Turns
 from ctigw.values import named, value
 
-# Changes that wait for those before them: a client that has so many under way asks for trouble.
-WAITING = 32
 # Characters of a contact's URI: what is longer cannot be stored.
 LONGEST = 1024
 

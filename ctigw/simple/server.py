@@ -18,7 +18,7 @@ from ctigw.simple.publishing import TYPES, Publishing
 from ctigw.simple.registrar import Registrar
 from ctigw.simple.subscriptions import Subscriptions
 from ctigw.sip.errors import Rejected
-from ctigw.sip.hops import Local
+from ctigw.sip.hops import DEFAULT_PORT, TLS_PORT, Local
 from ctigw.sip.machines import Incoming
 from ctigw.sip.message import Request
 from ctigw.sip.uri import Uri, aor, parse_name_addr, parse_uri
@@ -104,7 +104,8 @@ class Server:
         return self._is_place(uri) or (uri.port in self._ports and uri.host in self._parts.accounts.names)
 
     def _is_place(self, uri: Uri) -> bool:
-        default = 5061 if uri.scheme == "sips" or uri.param("transport") == "tls" else 5060
+        by_tls = uri.scheme == "sips" or (uri.param("transport") or "").lower() == "tls"
+        default = TLS_PORT if by_tls else DEFAULT_PORT
         return (uri.host, uri.port or default) in self._places
 
     def _is_ours(self, uri: Uri) -> bool:

@@ -15,7 +15,7 @@ import structlog
 
 from ctigw.expiring import Expiring
 from ctigw.means import Means
-from ctigw.simple.headers import Expiries, accepted, media_type, option_tags, parameters
+from ctigw.simple.headers import Expiries, accepted, media_type, option_tags
 from ctigw.simple.packages import Package, Wanted, Watch
 from ctigw.simple.reaching import contact, towards, way_back
 from ctigw.sip.dialog import Dialog, Key, key_of
@@ -124,10 +124,8 @@ class Subscriptions:
             watcher=watcher,
             accept=accepted(request),
             supported=option_tags(request, "Supported"),
-            parameters=parameters(request.get("Event")),
             content_type=media_type(request.get("Content-Type")),
             body=request.body,
-            fetch=not seconds,
         )
         subscription.watch = package.open(wanted, partial(self._changed, subscription))
         if subscription.watch.state == "terminated":

@@ -43,7 +43,6 @@ class WatchersWatch:
         # Those of whom something has changed, and those that are over, until that is told.
         self._changed: dict[str, Watching] = {}
         self._over: dict[str, Watcher] = {}
-        self._begun = False
         self._end = presence.observe(presentity, self._observe)
 
     def _observe(self, watching: Watching) -> None:
@@ -56,7 +55,6 @@ class WatchersWatch:
 
     def body(self, *, full: bool) -> Body | None:
         """RFC 3858; None when nothing has changed."""
-        full, self._begun = full or not self._begun, True
         watchings = self._presence.watchings(self._presentity) if full else self._changed.values()
         here = [_watcher(watching) for watching in watchings if watching.state != "terminated"]
         over, self._over, self._changed = self._over, {}, {}

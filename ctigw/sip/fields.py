@@ -6,7 +6,7 @@ import re
 from functools import lru_cache
 
 from ctigw.sip.errors import Malformed
-from ctigw.sip.uri import Parameters, parse_params
+from ctigw.sip.uri import Parameters, parameter, parse_params
 from ctigw.values import value
 
 # Those whose usual spelling is not what capitalising each part gives; beside them, all compact forms (§7.3.3,
@@ -77,10 +77,7 @@ class Via:
 
     def param(self, name: str) -> str | None:
         """The value of a parameter, "" when it has none, None when it is not there."""
-        for key, text in self.params:
-            if key == name:
-                return text
-        return None
+        return parameter(self.params, name)
 
     @property
     def branch(self) -> str:

@@ -20,7 +20,7 @@ from ctigw.sip.errors import Rejected
 from ctigw.sip.events import Answered, Done, Outcome
 from ctigw.sip.hops import Remote
 from ctigw.sip.message import Headers, Request, Response
-from ctigw.sip.ready import Ready
+from ctigw.sip.ready import HOPS, Ready
 from ctigw.sip.replies import reply
 from ctigw.sip.timers import Timer
 from ctigw.values import Enum
@@ -145,7 +145,7 @@ def _ack(layer: Transactions, it: Client, response: Response) -> None:
 def within(request: Request, method: str, via: str, to: list[str]) -> Request:
     """An ACK or CANCEL of an INVITE: the same in all by which it is recognised (§9.1, §17.1.1.3)."""
     of = request.headers
-    headers: Headers = {"Via": [via], "Max-Forwards": ["70"], "From": of["From"], "To": to}
+    headers: Headers = {"Via": [via], "Max-Forwards": [str(HOPS)], "From": of["From"], "To": to}
     headers |= {"Call-ID": of["Call-ID"], "CSeq": [f"{request.cseq} {method}"]}
     if "Route" in of:
         headers["Route"] = of["Route"]

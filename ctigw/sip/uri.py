@@ -39,7 +39,8 @@ _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 Parameters = tuple[tuple[str, str], ...]
 
 
-def _parameter(params: Parameters, name: str) -> str | None:
+def parameter(params: Parameters, name: str) -> str | None:
+    """The value of a parameter, "" when it has none, None when it is not there."""
     for key, text in params:
         if key == name:
             return text
@@ -64,7 +65,7 @@ class Uri:
 
     def param(self, name: str) -> str | None:
         """The value of a parameter, "" when it has none, None when it is not there."""
-        return _parameter(self.params, name)
+        return parameter(self.params, name)
 
     def __str__(self) -> str:
         text = self.scheme + ":" + self.user
@@ -89,12 +90,12 @@ class NameAddr:
 
     def param(self, name: str) -> str | None:
         """The value of a parameter, "" when it has none, None when it is not there."""
-        return _parameter(self.params, name)
+        return parameter(self.params, name)
 
     @property
     def tag(self) -> str:
         """ "" when there is none."""
-        return _parameter(self.params, "tag") or ""
+        return parameter(self.params, "tag") or ""
 
     def __str__(self) -> str:
         text = f"<{self.uri}>"

@@ -141,7 +141,7 @@ seeds = st.integers(0, 2**64)
 
 
 def composed(*bodies: bytes) -> bytes:
-    components = [Component("a", 1, since, body) for since, body in enumerate(bodies)]
+    components = [Component("a", 1, since, read(body)) for since, body in enumerate(bodies)]
     return compose(ALICE, components).xml
 
 
@@ -168,7 +168,7 @@ def test_what_we_write_is_read_as_it_is(seed: int) -> None:
 @given(st.lists(st.tuples(seeds, st.integers(0, 2), st.integers(0, 2)), max_size=4), st.data())
 def test_the_order_of_arrival_does_not_matter(told: list[tuple[int, int, int]], data: st.DataObject) -> None:
     components = [
-        Component(f"s{number}", priority, since, document(seed))
+        Component(f"s{number}", priority, since, read(document(seed)))
         for number, (seed, priority, since) in enumerate(told)
     ]
     whole = compose(ALICE, components)

@@ -10,7 +10,7 @@ from ctigw.presence.documents import (
     MAX_ATTRIBUTES,
     MAX_BYTES,
     MAX_TAGS,
-    NOTHING,
+    Document,
     NotPidfError,
     checked,
     document_of,
@@ -356,7 +356,7 @@ def test_the_reason_quotes_nothing() -> None:
 
 
 def test_nothing_is_nothing() -> None:
-    assert NOTHING.empty
+    assert Document("").empty
     assert read(presence("")).empty
     assert written(read(presence(""))).endswith(f' entity="{ALICE}"/>'.encode())
     assert not read(presence("<note>n</note>")).empty

@@ -13,6 +13,7 @@ import structlog
 from ctigw.means import Means
 from ctigw.presence import engine, views
 from ctigw.presence.composition import Component, compose
+from ctigw.presence.documents import read
 from ctigw.presence.engine import VIEWS, Presence, Watching
 from ctigw.presence.errors import NoSuchPublicationError, PresenceError, TooManyError
 from ctigw.presence.publications import Change, Publication, Publish, Published
@@ -114,9 +115,9 @@ class Model:
     def components(self) -> list[Component]:
         found = []
         for way, (at, body) in self.contributed.items():
-            found.append(Component(way, PRIORITIES[way], at, body.encode()))
+            found.append(Component(way, PRIORITIES[way], at, read(body.encode())))
         for since, _, body in self.published.values():
-            found.append(Component("publication", PRIORITIES["publication"], since, body.encode()))
+            found.append(Component("publication", PRIORITIES["publication"], since, read(body.encode())))
         return found
 
     def seen(self, rule: Rule) -> bytes:

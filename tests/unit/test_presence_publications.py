@@ -16,7 +16,6 @@ from ctigw.presence.errors import (
     TooManyError,
 )
 from ctigw.presence.publications import (
-    WAITING,
     Change,
     Publication,
     Publications,
@@ -24,6 +23,7 @@ from ctigw.presence.publications import (
     Published,
     forgetful,
 )
+from ctigw.turns import WAITING
 
 ALICE = "alice@example.com"
 OPEN, CLOSED = b"<open/>", b"<closed/>"

@@ -220,6 +220,13 @@ def test_a_route_that_only_leads_here_is_taken_away(route: str) -> None:
     assert status(bench) == 404
 
 
+def test_a_route_names_its_transport_in_any_case() -> None:
+    bench = Bench(OPEN + ROUTES)
+    bench.side.server._places.discard(("192.0.2.1", 5060))
+    send(bench, more="Route: <sip:192.0.2.1;transport=TLS;lr>\r\n")
+    assert forwarded(bench)[1].values("Route") == []
+
+
 def test_a_route_that_leads_elsewhere_is_followed() -> None:
     bench = Bench(OPEN + ROUTES)
     send(bench, more="Route: <sip:example.com;lr>, <sip:203.0.113.9:5071;lr>\r\n")

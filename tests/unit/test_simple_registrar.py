@@ -8,9 +8,10 @@ import pytest
 import structlog
 
 from ctigw.app.sip import Kept
-from ctigw.simple.registrar import LONGEST, WAITING, Binding, Moved
+from ctigw.simple.registrar import LONGEST, Binding, Moved
 from ctigw.sip.hops import Remote
 from ctigw.sip.message import Response
+from ctigw.turns import WAITING
 from tests.presence import OPEN, Bench
 
 ALICE = "alice@example.com"
