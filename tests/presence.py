@@ -13,13 +13,11 @@ from ctigw.directory.people import Group, Profile
 from ctigw.rules import Rule, Visibility
 from ctigw.sip.digest import ha1
 from ctigw.sip.errors import Malformed
-from ctigw.sip.hops import Local, Remote
+from ctigw.sip.hops import Remote
 from ctigw.sip.message import Message, Request, Response
 from ctigw.sip.message import parse as read
-from tests.sip import tokens
+from tests.sip import LOCALS, PEER, tokens
 
-LOCALS = (Local("UDP", "192.0.2.1", 5060), Local("TCP", "192.0.2.1", 5060), Local("TLS", "192.0.2.1", 5061))
-PEER = Remote("UDP", "192.0.2.15", 5060)
 # Figures of what there is until it ends.
 LASTING = ("subscriptions", "bindings", "back-end subscriptions", "publications", "presentities", "watchings")
 ALL = Rule("everybody", Visibility.ALL)

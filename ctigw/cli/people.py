@@ -10,15 +10,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ctigw.cli.stored import in_directory, stored, table
+from ctigw.rules import Rule, Visibility
 
 if TYPE_CHECKING:  # slow to import, for every command
     from sqlalchemy.orm import Session
 
     from ctigw.directory.outcomes import Done
-
-# The values of `rules.Visibility`; a test compares them.
-VISIBILITIES = ("all", "reachability-only", "polite-block", "block", "confirm")
-
 
 # The same for people as `outcomes.Outcome` for programs.
 WHY = {
@@ -186,7 +183,9 @@ def rule_list(user: str, file: Path | None, data: Path) -> None:
 @rule.command("set")
 @user_argument
 @click.argument("name")
-@click.option("--visibility", type=click.Choice(VISIBILITIES), default="all", show_default=True)
+@click.option(
+    "--visibility", type=click.Choice([each.value for each in Visibility]), default="all", show_default=True
+)
 @click.option("--watcher", "watchers", multiple=True, help="For this user; without any, for all others.")
 @click.option("--without", "sources", multiple=True, help="Leave out what this source says, such as cupc.")
 @stored
@@ -207,7 +206,6 @@ def rule_set(
     from msgspec.structs import replace
 
     from ctigw.directory import names, rules
-    from ctigw.rules import Rule, Visibility
 
     def work(session: Session) -> None:
         old = next((x for x in rules.rules_of(session, user) if x.name == name), Rule(name))

@@ -12,6 +12,7 @@ import click
 from twisted.internet.defer import Deferred
 
 from ctigw.cli import presence_show as show
+from ctigw.cli.columns import one_line
 from ctigw.cli.connection import say
 from ctigw.cli.running import REFUSED, UNUSABLE, fail
 from ctigw.cli.sip_connection import Server, at_server, in_words, refused, short, with_user
@@ -149,7 +150,7 @@ def im(sender: str, to: str | None, text: str | None, server: Server, **how: boo
         else:
             is_text = message.content_type.lower().startswith("text/plain")
             shown = body if is_text else f"({message.content_type}, {len(message.body)} bytes)"
-            say(f"{now:%H:%M:%S}  {short(message.sender)}  {shown}")
+            say(one_line(f"{now:%H:%M:%S}  {short(message.sender)}  {shown}"))
 
     with_user(server, sender, work, came)
 

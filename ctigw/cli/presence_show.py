@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import click
 import msgspec
 
+from ctigw.cli.columns import columns, one_line, printable
 from ctigw.presence.documents import NotPidfError, checked, read
 from ctigw.presence.lexical import escaped
 from ctigw.presence.parts import ACTIVITIES, Property, Tuple, put_together
@@ -70,7 +71,7 @@ def line(what: Seen, now: datetime | None, *, wide: int = 0, color: bool = False
     """Who, whether they can be reached, what they do, and what they say, in one line of text."""
     painted: Callable[..., str] = click.style if color else lambda text, **_how: text
     cells = [now.strftime("%H:%M:%S")] if now else []
-    cells.append(f"{what.who:<{wide}}")
+    cells.append(f"{printable(what.who):<{wide}}")
     # A document is what can be seen, whatever has become of the subscription; without one there are words.
     # Who waits for a decision is shown a document of somebody who is not there, which must not be believed.
     words = ""
@@ -83,8 +84,8 @@ def line(what: Seen, now: datetime | None, *, wide: int = 0, color: bool = False
     if what.basic == "open" and _BUSY.intersection(what.activities):
         paint = "yellow"
     cells.append(painted(f"{what.basic or '-':<6}", fg=paint))
-    cells.append(f"{', '.join(what.activities):<16}")
-    cells.extend(f'"{note}"' for note in what.notes)
+    cells.append(f"{printable(', '.join(what.activities)):<16}")
+    cells.extend(f'"{one_line(note)}"' for note in what.notes)
     return "  ".join(cells).rstrip()
 
 
@@ -141,25 +142,15 @@ def explanation(who: str, sources: Sequence[Told]) -> str:
         (
             each.source,
             f"{each.priority:g}",
-            ", ".join(filter(None, (each.basic, *each.activities))) or "-",
+            ", ".join(filter(None, (each.basic, *each.activities))),
             lasting(each.age),
             "never" if each.expires is None else lasting(each.expires),
-            each.etag or "-",
-            ", ".join(_plain(name) for name in each.won) or "-",
+            each.etag,
+            ", ".join(_plain(name) for name in each.won),
         )
         for each in sources
     ]
-    return "\n".join((f"{who}:", "", *table((_HEADS, *rows))))
-
-
-def table(rows: Iterable[Sequence[str]]) -> list[str]:
-    """Rows in columns that are as wide as need be."""
-    kept = list(rows)
-    widths = [max(map(len, column)) for column in zip(*kept, strict=True)]
-    return [
-        "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in kept
-    ]
+    return "\n".join((f"{who}:", "", *columns((_HEADS, *rows))))
 
 
 def lasting(seconds: float) -> str:

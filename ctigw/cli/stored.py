@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from ctigw.cli.columns import columns
 from ctigw.cli.running import REFUSED, UNUSABLE, fail
 from ctigw.cli.serve import config_option, data_option
 
@@ -82,13 +83,6 @@ def at(moment: float | None) -> str:
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str | None]]) -> None:
-    """Columns as wide as they need; an empty cell is a dash, so that columns can be told by programs."""
-    cells = [heads, *([_cell(cell) for cell in row] for row in rows)]
-    widths = [max(len(row[column]) for row in cells) for column in range(len(heads))]
-    for row in cells:
-        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
-
-
-def _cell(text: str | None) -> str:
-    """What clients wrote must not steer a terminal."""
-    return "".join(char if char.isprintable() else "?" for char in text or "") or "-"
+    """Print ``rows`` under ``heads``."""
+    for row in columns((heads, *rows)):
+        click.echo(row)

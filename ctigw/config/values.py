@@ -29,17 +29,6 @@ class Expires(Struct, frozen=True, forbid_unknown_fields=True):
     longest: Positive = 3600
     default: Positive = 3600
 
-    def granted(self, asked: int | None) -> int | None:
-        """The seconds for who asks for so many (None: has not said); None: too few (423, Min-Expires).
-
-        0, which ends or only fetches, is always granted.
-        """
-        if asked is None:
-            return self.default
-        if 0 < asked < self.shortest:
-            return None
-        return min(asked, self.longest)
-
 
 def expires_faults(expires: Expires) -> Iterator[str]:
     """Why ``expires`` make no sense."""

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from ctigw.sip.hops import Remote
 from ctigw.sip.message import Response
-from tests.presence import LASTING, OPEN, PEER, Bench, pidf
+from tests.presence import LASTING, OPEN, Bench, pidf
+from tests.sip import PEER
 
 STREAM = Remote("TCP", "192.0.2.15", 40_001, 7, 1)
 DIGEST = OPEN.replace('authentication = "none"', 'authentication = "digest"')

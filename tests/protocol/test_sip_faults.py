@@ -16,7 +16,8 @@ from ctigw.rules import Rule, Visibility
 from ctigw.sip.hops import Remote
 from ctigw.sip.message import Request
 from tests import bodies
-from tests.presence import LASTING, OPEN, PEER, Bench, answer, person, pidf
+from tests.presence import LASTING, OPEN, Bench, answer, person, pidf
+from tests.sip import PEER
 
 TLS = Remote("TLS", "192.0.2.15", 40001, 7, 2)
 OTHER = Remote("UDP", "192.0.2.16", 5060)

@@ -44,8 +44,9 @@ from ctigw.sip.message import Message, Request, Response
 from ctigw.sip.message import parse as read
 from simulators.pbx import Pbx
 from tests import bodies, pidf
-from tests.presence import OPEN, PEER, Bench, answer, person
+from tests.presence import OPEN, Bench, answer, person
 from tests.protocol.test_transcripts import PEOPLE
+from tests.sip import PEER
 
 FOLDER = Path(__file__).with_name("sip")
 TRANSCRIPTS = sorted(FOLDER.glob("*.txt"))

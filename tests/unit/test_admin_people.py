@@ -119,5 +119,4 @@ def test_where_there_is_no_database_nothing_is_listed_and_none_is_made(tmp_path:
 
 
 def test_the_words_are_those_of_the_directory() -> None:
-    assert tuple(visibility.value for visibility in Visibility) == people.VISIBILITIES
     assert set(people.WHY) == {outcome.name for outcome in Outcome} - {"SUCCEEDED"}

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from ctigw.cli.columns import columns
 from ctigw.cli.presence_show import (
     Seen,
     as_json,
@@ -16,7 +17,6 @@ from ctigw.cli.presence_show import (
     lasting,
     line,
     seen,
-    table,
 )
 
 NOON = datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC)
@@ -146,4 +146,13 @@ def test_a_time_is_told_in_the_unit_that_says_enough(seconds: float, text: str) 
 
 
 def test_columns_are_as_wide_as_need_be() -> None:
-    assert table((("a", "b"), ("ccc", "d"))) == ["a    b", "ccc  d"]
+    assert columns((("a", "b"), ("ccc", "d"))) == ["a    b", "ccc  d"]
+    assert columns((("a", "b"), (None, "\x9bd\x1b"))) == ["a  b", "-  ?d?"]
+
+
+def test_what_others_wrote_is_one_line_that_steers_no_terminal() -> None:
+    hostile = Seen(who="b\x1b[2J", basic="open", activities=("\x9b31m",), notes=("one\r\ntwo\x07",))
+    assert line(hostile, None) == 'b?[2J  open    ?31m              "one two?"'
+    source = explained(b'[{"source": "\\u001b[31mX"}]')
+    assert "?[31mX" in explanation("a", source)
+    assert "\x1b" not in explanation("a", source)

@@ -10,7 +10,8 @@ from ctigw.config import parse
 from ctigw.sip.hops import Remote
 from ctigw.sip.message import Request
 from simulators.pbx import Pbx
-from tests.presence import LOCALS, OPEN, Bench, person
+from tests.presence import OPEN, Bench, person
+from tests.sip import LOCALS
 
 # Where B is, for A.
 PLACE = ("192.0.2.2", 5060)

@@ -9,7 +9,8 @@ import pytest
 from ctigw.sip.digest import AUTHENTICATES, answer, challenges_of, ha1
 from ctigw.sip.hops import Remote
 from ctigw.sip.message import Request, Response
-from tests.presence import OPEN, PEER, Bench, pidf
+from tests.presence import OPEN, Bench, pidf
+from tests.sip import PEER
 
 DIGEST = """
 [sip]

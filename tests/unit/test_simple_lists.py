@@ -9,7 +9,8 @@ import pytest
 from ctigw.presence.lists import Instance, Listed, read
 from ctigw.rules import Rule, Visibility
 from ctigw.sip.message import Request
-from tests.presence import ALL, OPEN, PEER, Bench, person, pidf
+from tests.presence import ALL, OPEN, Bench, person, pidf
+from tests.sip import PEER
 from tests.unit.test_simple_presence import inside, nothing_left, state
 
 LIST = {"Supported": "eventlist", "Accept": "multipart/related, application/rlmi+xml, application/pidf+xml"}

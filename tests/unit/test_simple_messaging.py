@@ -10,7 +10,8 @@ from ctigw.app.sip import Kept
 from ctigw.simple.messaging import Note
 from ctigw.sip.hops import Remote
 from ctigw.sip.message import Request, Response
-from tests.presence import PEER, Bench, answer
+from tests.presence import Bench, answer
+from tests.sip import PEER
 
 ALICE, BOB = "alice@example.com", "bob@example.com"
 DESK = Remote("UDP", "203.0.113.1", 5060)

@@ -18,8 +18,8 @@ from ctigw.sip.hops import Local, Remote
 from ctigw.sip.message import Request
 from ctigw.sip.stack import Stack
 from ctigw.sip.timers import Timers
-from tests.presence import LOCALS, OPEN, PEER, Bench, person, pidf
-from tests.sip import Clock, tokens
+from tests.presence import OPEN, Bench, person, pidf
+from tests.sip import LOCALS, PEER, Clock, tokens
 from tests.unit.test_simple_messaging import Box
 
 SERVER = Remote("UDP", "192.0.2.1", 5060)

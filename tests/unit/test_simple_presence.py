@@ -12,7 +12,8 @@ from ctigw.rules import And, Not, Rule, Status, Visibility, When
 from ctigw.sip.hops import Remote
 from ctigw.sip.message import Request, Response
 from tests.pidf import wrong
-from tests.presence import ALL, OPEN, PEER, Bench, answer, person, pidf
+from tests.presence import ALL, OPEN, Bench, answer, person, pidf
+from tests.sip import PEER
 
 ALICE, BOB = "alice@example.com", "bob@example.com"
 POLITE = Rule("polite", Visibility.POLITE_BLOCK)

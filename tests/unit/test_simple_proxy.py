@@ -7,7 +7,8 @@ import pytest
 from ctigw.sip.digest import Login
 from ctigw.sip.hops import Remote
 from ctigw.sip.message import Request, Response, parse
-from tests.presence import OPEN, PEER, Bench, answer
+from tests.presence import OPEN, Bench, answer
+from tests.sip import PEER
 
 ROUTES = """
 [[sip.routes]]

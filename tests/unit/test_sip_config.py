@@ -14,7 +14,7 @@ from hypothesis import strategies as some
 from ctigw.config import Config, ConfigError, parse
 from ctigw.config.presence import PRIORITIES, Foreign, Presence, PresenceList
 from ctigw.config.sip import Route, SipListener
-from ctigw.config.values import Expires, is_hop, wildcard
+from ctigw.config.values import is_hop, wildcard
 
 TLS = "transport = 'tls'\ntls_certificate = 'c.pem'\ntls_key = 'k.pem'"
 HOP = "sip:192.0.2.1"
@@ -186,12 +186,6 @@ def test_a_source_is_what_the_document_says_else_what_its_sender_is_else_its_kin
     assert presence.source("publication", "", "Anyphone/1.0") == ("softphone", 650)
     assert presence.source("publication", "", "other") == ("publication", 500)
     assert presence.source("publication", "nobody knows it") == ("nobody knows it", 500)
-
-
-def test_what_is_granted_lies_within_the_bounds() -> None:
-    expires = Expires(shortest=60, longest=600, default=300)
-    asked = (None, 0, 1, 59, 60, 600, 601, 2**40)
-    assert [expires.granted(seconds) for seconds in asked] == [300, 0, None, None, 60, 600, 600, 600]
 
 
 @pytest.mark.parametrize(
