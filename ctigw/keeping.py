@@ -124,14 +124,17 @@ class InDatabase(Keeping):
         log.warning("old entries of the logs stay", why=failure.getErrorMessage())
 
     async def verify(self, name: str, password: str) -> Rights | None:
+        principal = await self.principal(name, password)
+        return None if principal is None else _rights(principal)
+
+    async def principal(self, name: str, password: str) -> credentials.Principal | None:
+        """Who has this name and password, as the directory knows them; None: nobody."""
         candidate = await self._database.run(credentials.look_up, name)
         in_thread: Callable[..., Any] = deferToThread  # untyped in Twisted
         principal: credentials.Principal | None = await in_thread(credentials.check, candidate, password)
-        if principal is None:
-            return None
-        if credentials.outdated(candidate):
+        if principal is not None and credentials.outdated(candidate):
             await self._database.run(credentials.renew, principal, password)
-        return _rights(principal)
+        return principal
 
     async def again(self, rights: Rights) -> Rights | None:
         try:

@@ -27,11 +27,13 @@ from ctigw.config import Config, ConfigError, Listener, with_key
 from ctigw.csta.system import SystemStatusValue
 from ctigw.csta.validation import validator
 from ctigw.keeping import InDatabase, Keeping
+from ctigw.logins import Logins
 from ctigw.net.background import spawn, within
 from ctigw.net.csta_server import CstaFactory
 from ctigw.net.figures import Figures
 from ctigw.net.serving import InHand, Serving, logging_inspector
 from ctigw.net.tls import secured
+from ctigw.patience import Patience
 from ctigw.patterns import matcher
 from ctigw.services.application_sessions import ApplicationSessions
 from ctigw.services.associated import associated
@@ -41,7 +43,6 @@ from ctigw.services.call_log import CallLog
 from ctigw.services.capability import capability
 from ctigw.services.dispatcher import Dispatcher
 from ctigw.services.logical import logical
-from ctigw.services.logins import Logins
 from ctigw.services.monitors import Monitors
 from ctigw.services.session import EVERYTHING, Rights, Session
 from ctigw.services.snapshot import snapshot
@@ -168,7 +169,7 @@ def gateway(config: Config, driver: Driver, clock: IReactorTime, keeping: Keepin
         monitors.end(session)
         registrations.end(session)
 
-    logins = Logins(clock, keeping.verify, Deferred)
+    logins = Logins(Patience(clock), keeping.verify, Deferred)
     applications = ApplicationSessions(
         clock, logins, keeping.again, over, shortest=limits.session_shortest, longest=limits.session_longest
     )

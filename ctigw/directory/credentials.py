@@ -19,12 +19,18 @@ from ctigw.store.tables import Application, Line, User
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who logged in; ``monitor`` and ``control`` are patterns of lines (see `patterns.matcher`)."""
+    """Who logged in; ``monitor`` and ``control`` are patterns of lines (see `patterns.matcher`).
+
+    ``users``: patterns of the users in whose name an application may act without their passwords;
+    ``administers``: whether it may change everybody's settings.
+    """
 
     name: str
     kind: Literal["user", "application"]
     monitor: tuple[str, ...]
     control: tuple[str, ...]
+    users: tuple[str, ...] = ()
+    administers: bool = False
 
 
 @dataclass(frozen=True, slots=True)

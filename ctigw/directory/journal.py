@@ -36,6 +36,8 @@ class Kind(Enum):
     USER = "user"
     LINE = "line"
     LONG_TERM_STATUS = "long-term status"
+    SYSTEM = "system"
+    DIAL_RULE = "ApplicationDialRule"
 
 
 class ContactItem(Struct, frozen=True):
@@ -96,6 +98,32 @@ class LongTermItem(Struct, frozen=True):
     published: float
 
 
+class SystemItem(Struct, frozen=True):
+    """Settings of the site that are told together, as UCCN's ``object``: names and values, in its order.
+
+    Of a user: what is theirs in the place of the site's.
+    """
+
+    object: str
+    properties: tuple[tuple[str, str], ...]
+
+
+class DialRuleItem(Struct, frozen=True):
+    """How a number is made another one before it is dialled (``type`` 1) or looked up (2).
+
+    It is for numbers that begin so and have so many digits; so many are removed and the prefix put before.
+    """
+
+    type: int
+    name: str
+    description: str
+    priority: int
+    number_begins_with: str
+    number_of_digits: int
+    digits_to_be_removed: int
+    prefix: str
+
+
 Item: TypeAlias = (
     ContactItem
     | GroupItem
@@ -106,6 +134,8 @@ Item: TypeAlias = (
     | UserItem
     | LineItem
     | LongTermItem
+    | SystemItem
+    | DialRuleItem
 )
 ITEMS: dict[Kind, Any] = {
     Kind.CONTACT: ContactItem,
@@ -117,11 +147,13 @@ ITEMS: dict[Kind, Any] = {
     Kind.USER: UserItem,
     Kind.LINE: LineItem,
     Kind.LONG_TERM_STATUS: LongTermItem,
+    Kind.SYSTEM: SystemItem,
+    Kind.DIAL_RULE: DialRuleItem,
 }
 
 
 class Change(Struct, frozen=True):
-    """A change of what belongs to ``user``.
+    """A change of what belongs to ``user``; "": of the site, which is everybody's concern.
 
     ``old`` None: it is new; ``new`` None: it is gone.  ``number`` grows from change to change, of whomever.
     """

@@ -33,8 +33,8 @@ from ctigw.csta.application_session import (
 )
 from ctigw.csta.types import ED3
 from ctigw.directory.names import LONGEST
+from ctigw.logins import BusyError, Logins
 from ctigw.services.dispatcher import Handler
-from ctigw.services.logins import BusyError, Logins
 from ctigw.services.session import ApplicationSession, Cancellable, Rights, Session
 from ctigw.xml import Elements
 
@@ -67,7 +67,7 @@ class ApplicationSessions:
     def __init__(
         self,
         clock: Clock,
-        logins: Logins,
+        logins: Logins[Rights],
         again: Again,
         over: Callable[[Session], None],
         *,

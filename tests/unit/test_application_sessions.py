@@ -22,8 +22,9 @@ from ctigw.csta.application_session import (
     StopApplicationSessionPosResponse,
 )
 from ctigw.csta.types import ED3, csta
+from ctigw.logins import Logins
+from ctigw.patience import Patience
 from ctigw.services.application_sessions import ApplicationSessions, credentials
-from ctigw.services.logins import Logins
 from ctigw.services.session import EVERYTHING, Rights, Session
 from ctigw.xml import Elements
 from tests.clients import Remembering
@@ -42,7 +43,7 @@ class Bench:
         self.waiting: Deferred[None] | None = None
         self.looked_up: list[Rights] = []
         self.rights_now: Rights | None = ALICE
-        logins = Logins(self.clock, self.verify, Deferred)
+        logins = Logins(Patience(self.clock), self.verify, Deferred)
         self.sessions = ApplicationSessions(
             self.clock, logins, self.again, self.over.append, shortest=60, longest=3600
         )

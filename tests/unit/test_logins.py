@@ -6,8 +6,8 @@ import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
+from ctigw.logins import Logins
 from ctigw.patience import Patience
-from ctigw.services.logins import Logins
 from ctigw.services.session import Rights, Session
 from tests.clients import Remembering
 
@@ -21,7 +21,7 @@ class Bench:
         self.clock = Clock()
         self.checks: list[Deferred[Rights | None]] = []
         self.names: list[str] = []
-        self.logins = Logins(self.clock, self.verify, Deferred)
+        self.logins = Logins(Patience(self.clock), self.verify, Deferred)
 
     async def verify(self, name: str, _password: str) -> Rights | None:
         self.names.append(name)
@@ -45,7 +45,7 @@ def client(peer: str = "here") -> Session:
     return Session(Remembering(), peer)
 
 
-def left(logins: Logins) -> list[Any]:
+def left(logins: Logins[Any]) -> list[Any]:
     return [*logins._line, *logins._looked_at, *logins._patience._trying]
 
 

@@ -9,15 +9,19 @@ without being looked at.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Generator
-from typing import Any, Protocol
+from collections.abc import Awaitable, Callable, Generator, Hashable
+from typing import Any, Generic, Protocol, TypeVar
 
-from ctigw.directory.credentials import canonical
-from ctigw.patience import Now, Patience
-from ctigw.services.session import Rights, Session
+from ctigw.patience import Patience
 
-# Who somebody is by name and password; None: nobody.
-Verify = Callable[[str, str], Awaitable[Rights | None]]
+T = TypeVar("T")
+
+
+class Asker(Hashable, Protocol):
+    """Whoever logs in; ``peer``: the host."""
+
+    @property
+    def peer(self) -> str: ...
 
 
 class BusyError(Exception):
@@ -34,8 +38,11 @@ class Turn(Protocol):
         """Wait."""
 
 
-class Logins:
+class Logins(Generic[T]):
     """Names and passwords, looked at in the order in which they came.
+
+    ``verify`` says who somebody is by name and password; None: nobody.  ``patience`` may be shared with
+    others who look at passwords: who has failed there has to wait here, too.
 
     ``turn`` makes what a client waits for.  Whoever is first in line and shares a name or a host with those
     that are looked at may have to wait for them, and everybody behind: a moment, and nobody is passed over.
@@ -46,41 +53,45 @@ class Logins:
     # A minute's work at worst: who is told to come again is served sooner than at the end of a longer line.
     WAITING = 2_000
 
-    def __init__(self, clock: Now, verify: Verify, turn: Callable[[], Turn]) -> None:
-        self._verify, self._turn = verify, turn
-        self._patience = Patience(clock)
-        self._line: dict[Session, tuple[tuple[str, str], Turn]] = {}
-        self._looked_at: set[Session] = set()
+    def __init__(
+        self,
+        patience: Patience,
+        verify: Callable[[str, str], Awaitable[T | None]],
+        turn: Callable[[], Turn],
+    ) -> None:
+        self._patience, self._verify, self._turn = patience, verify, turn
+        self._line: dict[Asker, tuple[tuple[str, str], Turn]] = {}
+        self._looked_at: set[Asker] = set()
         self._calling = False
 
-    async def who(self, session: Session, name: str, password: str) -> Rights | None:
+    async def who(self, asker: Asker, name: str, password: str) -> T | None:
         """Who has this name and password; None: nobody.  Raises `BusyError`.
 
         What ``verify`` raises says nothing about the password, and is not held against anybody.
         """
-        keys = _keys(session, name)
-        if session in self._line or session in self._looked_at or len(self._line) >= self.WAITING:
+        keys = _keys(asker, name)
+        if asker in self._line or asker in self._looked_at or len(self._line) >= self.WAITING:
             raise BusyError
         if self._patience.waits(*keys):
             raise BusyError
         turn = self._turn()
-        self._line[session] = keys, turn
+        self._line[asker] = keys, turn
         self._next()
         if not await turn:
             raise BusyError
         try:
-            rights = await self._verify(name, password)
-            self._patience.learn(rights is not None, *keys)
+            found = await self._verify(name, password)
+            self._patience.learn(found is not None, *keys)
         finally:
             self._patience.end(*keys)
-            self._looked_at.discard(session)
+            self._looked_at.discard(asker)
             self._next()
-        return rights
+        return found
 
-    def gone(self, session: Session) -> None:
+    def gone(self, asker: Asker) -> None:
         """The client does not wait any longer."""
-        if session in self._line:
-            self._line.pop(session)[1].callback(False)
+        if asker in self._line:
+            self._line.pop(asker)[1].callback(False)
 
     def _next(self) -> None:
         """Let as many of the line go on as may.  One loop: whoever goes on may be done at once."""
@@ -95,22 +106,22 @@ class Logins:
 
     def _first(self) -> bool:
         """Decide about the first in line; whether there was something to decide."""
-        session, (keys, turn) = next(iter(self._line.items()))
+        asker, (keys, turn) = next(iter(self._line.items()))
         admitted = self._patience.admits(*keys)
         if not admitted and not self._patience.waits(*keys):
             return False
-        del self._line[session]
+        del self._line[asker]
         if admitted:
             self._patience.begin(*keys)
-            self._looked_at.add(session)
+            self._looked_at.add(asker)
         turn.callback(admitted)
         return True
 
 
-def _keys(session: Session, name: str) -> tuple[str, str]:
+def _keys(asker: Asker, name: str) -> tuple[str, str]:
     """Whose failures count: the name's and the host's.
 
     Of a name the part before the @, since the directory takes it for the whole.  People of two domains who
     are called alike wait for each other's failures then, which costs them less than a look-up would.
     """
-    return f"name {canonical(name).partition('@')[0]}", f"peer {session.peer}"
+    return f"name {name.strip().lower().partition('@')[0]}", f"peer {asker.peer}"

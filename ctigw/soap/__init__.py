@@ -1,0 +1,11 @@
+"""What clients of a Unified Presence server expect beside SIP: SOAP and REST over HTTP.
+
+``http``          a request and its answer, as values, and which interface a path belongs to
+``envelope``      SOAP 1.1 and 1.2: what was asked, in which version, and the answer in the same
+``contract``      the WSDL and XSD files of an interface: what is served to clients is what requests are held
+                  against
+``sessions``      who has logged in, by the key that was given out
+``given``         what the interfaces are given: the database, who somebody is, whom to tell of changes
+
+Nothing here knows sockets: `net.web` brings requests and takes answers.
+"""

@@ -1,0 +1,38 @@
+"""What the interfaces are given from outside."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Concatenate, ParamSpec, Protocol, TypeVar
+
+from sqlalchemy.orm import Session
+
+from ctigw.directory.credentials import Principal
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Run(Protocol):
+    """`store.database.Database.run`: a function over a session, in one transaction.
+
+    What the function raises is raised; `errors.Refused` when there is no database to be had.
+    """
+
+    def __call__(
+        self, function: Callable[Concatenate[Session, P], T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> Awaitable[T]:
+        """The function's result, after the commit."""
+
+
+class Who(Protocol):
+    """Who has a name and a password; None: nobody, which takes as long."""
+
+    def __call__(self, peer: str, name: str, password: str, /) -> Awaitable[Principal | None]:
+        """``peer``: the address of who asks.  Raises `logins.BusyError`: it has failed too often to be
+        looked at now.
+        """
+
+
+# The directory was changed, and the commit is done: whoever must know looks now.
+Changed = Callable[[], object]
