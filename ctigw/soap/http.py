@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import field
+from typing import Any
 from urllib.parse import unquote
 
 from ctigw.values import named
@@ -21,7 +23,7 @@ class HttpRequest:
     method: str
     path: str
     query: str = ""
-    headers: Mapping[str, str] = {}
+    headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
     peer: str = ""
     base: str = "http://localhost"
@@ -41,7 +43,7 @@ class HttpResponse:
     headers: tuple[tuple[str, str], ...] = ()
 
 
-Handler = Callable[[HttpRequest], Awaitable[HttpResponse]]
+Handler = Callable[[HttpRequest], Coroutine[Any, Any, HttpResponse]]
 
 
 def plain(status: int, text: str, *headers: tuple[str, str]) -> HttpResponse:
