@@ -54,6 +54,7 @@ from ctigw.switch.switch import Switch
 
 if TYPE_CHECKING:
     from ctigw.app.sip_running import SipRunning
+    from ctigw.app.web import WebRunning
 
 LOCK = "gateway.lock"
 # Linux takes no more than net.core.somaxconn, which is 4096 unless set otherwise.
@@ -78,9 +79,11 @@ class Gateway:
     dispatcher: Dispatcher
     counters: Counter[str]
     in_hand: InHand
+    # With whoever fails to say who they are; one for all who ask for passwords.
+    patience: Patience
     factories: list[CstaFactory] = field(default_factory=list)
-    # The figures of SIP, where it is on.
-    more_figures: Callable[[], Mapping[str, int]] = dict
+    # The figures of SIP and of the web, where they are on.
+    more_figures: list[Callable[[], Mapping[str, int]]] = field(default_factory=list)
 
     def figures(self) -> dict[str, int]:
         """How many there are of everything now, and what was counted since the start."""
@@ -92,7 +95,7 @@ class Gateway:
             "calls": len(self.switch.picture.calls),
             "log entries dropped": self.keeping.dropped,
             **self.counters,
-            **self.more_figures(),
+            **{name: value for figures in self.more_figures for name, value in figures().items()},
         }
 
     def gone(self, session: Session) -> None:
@@ -169,7 +172,8 @@ def gateway(config: Config, driver: Driver, clock: IReactorTime, keeping: Keepin
         monitors.end(session)
         registrations.end(session)
 
-    logins = Logins(Patience(clock), keeping.verify, Deferred)
+    patience = Patience(clock)
+    logins = Logins(patience, keeping.verify, Deferred)
     applications = ApplicationSessions(
         clock, logins, keeping.again, over, shortest=limits.session_shortest, longest=limits.session_longest
     )
@@ -197,22 +201,28 @@ def gateway(config: Config, driver: Driver, clock: IReactorTime, keeping: Keepin
         dispatcher=dispatcher,
         counters=counters,
         in_hand=InHand(),
+        patience=patience,
     )
 
 
 @dataclass(slots=True)
 class Running:
-    """A gateway that serves clients; ``addresses`` are where, one for each listener; ``sip``: if it is on."""
+    """A gateway that serves clients; ``addresses`` are where, one for each listener.
+
+    ``sip``, ``web``: where they are on.
+    """
 
     gateway: Gateway
     addresses: tuple[Any, ...]
     _ending: AsyncExitStack
     sip: SipRunning | None = None
+    web: WebRunning | None = None
 
     def asked(self) -> int:
         """How many requests there have been."""
         over_sip = self.sip.side.counters["SIP requests"] if self.sip else 0
-        return self.gateway.counters["requests"] + over_sip
+        over_web = self.web.side.counters["web requests"] if self.web else 0
+        return self.gateway.counters["requests"] + over_sip + over_web
 
     async def stop(self) -> None:
         """Close the listeners, answer what was asked, let the PBX go, tell the clients and close them, then
@@ -258,10 +268,16 @@ async def start(
             from ctigw.app.sip_running import start_sip  # a third of the start, for those who want it
 
             sip = start_sip(config, database, reactor, joined.switch, ending)
-            joined.more_figures = sip.figures
+            joined.more_figures.append(sip.figures)
+        web = None
+        if config.web.listeners:
+            from ctigw.app.web import start_web  # as above
+
+            web = start_web(config, database, reactor, joined, keeping, sip, ending)
+            joined.more_figures.append(web.figures)
         with _blaming("driver.settings"):
             driver.start()
-        return Running(joined, tuple(addresses), ending.pop_all(), sip)
+        return Running(joined, tuple(addresses), ending.pop_all(), sip, web)
 
 
 def check(config: Config) -> Gateway:
@@ -283,6 +299,10 @@ def check(config: Config) -> Gateway:
         except SipError as error:
             raise ConfigError(str(error)) from None
         check_passwords(config.presence)
+    if config.web.listeners:
+        from ctigw.app.web import check_web
+
+        check_web(config.web, clock)
     return gateway(config, _driver(config, clock, _NothingSaved()), clock)
 
 

@@ -31,6 +31,7 @@ class SipRunning:
     side: SipSide
     endpoint: SipEndpoint
     addresses: tuple[Local, ...]
+    following: Following
 
     def figures(self) -> dict[str, int]:
         """How many there are of everything now, and what was counted since the start."""
@@ -82,7 +83,7 @@ def start_sip(
     join(side, switch, config, partial(reactor.callLater, 0), endpoint.wake)
     ending.push_async_callback(_close, side, endpoint, reactor)
     endpoint.serve(side.node)
-    return SipRunning(side, endpoint, addresses)
+    return SipRunning(side, endpoint, addresses, following)
 
 
 async def _close(side: SipSide, endpoint: SipEndpoint, reactor: Any) -> None:
