@@ -219,7 +219,7 @@ def _news(session: Session, after: int) -> _News | None:
     changes = journal.since(session, after)
     if not changes:
         return None
-    names = dict.fromkeys(change.user for change in changes)
+    names = dict.fromkeys(change.user for change in changes if change.user)  # "": the site
     found = {name: people.profile(session, name) for name in names}
     statuses = dict.fromkeys(c.user for c in changes if c.kind is Kind.LONG_TERM_STATUS)
     return _News(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,16 +15,22 @@ from ctigw.directory.errors import DirectoryError
 from ctigw.directory.passwords import hash_password
 from ctigw.store.tables import Application, ApplicationRight
 
-Kind = Literal["monitor", "control"]
+Kind = Literal["monitor", "control", "users", "administer"]
 
 
 @dataclass(frozen=True, slots=True)
 class ApplicationInfo:
-    """An application and the patterns of the lines that it may monitor and control."""
+    """An application and its rights.
+
+    ``monitor`` and ``control``: patterns of lines; ``users``: patterns of those in whose name it may act
+    without their passwords; ``administers``: it may change everybody's settings.
+    """
 
     name: str
-    monitor: tuple[str, ...]
-    control: tuple[str, ...]
+    monitor: tuple[str, ...] = ()
+    control: tuple[str, ...] = ()
+    users: tuple[str, ...] = ()
+    administers: bool = False
 
 
 def add(session: Session, name: str, password: str) -> None:
@@ -46,9 +53,12 @@ def set_password(session: Session, name: str, password: str) -> None:
     names.application(session, name).password_hash = hash_password(password)
 
 
-def grant(session: Session, name: str, kind: Kind, pattern: str) -> None:
-    """Let an application monitor or control the lines of ``pattern``; granted twice is granted."""
-    right = (names.application(session, name).name, kind, _checked(pattern))
+def grant(session: Session, name: str, kind: Kind, pattern: str = "") -> None:
+    """Give an application the right ``kind`` to what ``pattern`` says; granted twice is granted.
+
+    To administer has no pattern.
+    """
+    right = (names.application(session, name).name, kind, _CHECKS[kind](pattern))
     if session.get(ApplicationRight, right):
         return
     of_name = select(func.count()).where(ApplicationRight.application == right[0])
@@ -58,34 +68,51 @@ def grant(session: Session, name: str, kind: Kind, pattern: str) -> None:
     session.flush()
 
 
-def revoke(session: Session, name: str, kind: Kind, pattern: str) -> None:
+def revoke(session: Session, name: str, kind: Kind, pattern: str = "") -> None:
     """Take back what was granted in the same words."""
-    right = session.get(ApplicationRight, (names.application(session, name).name, kind, _checked(pattern)))
+    key = (names.application(session, name).name, kind, _CHECKS[kind](pattern))
+    right = session.get(ApplicationRight, key)
     if right is None:
-        raise DirectoryError(f"{name} has no right to {kind} {pattern}")
+        raise DirectoryError(f"{name} has no right to {kind} {pattern}".rstrip())
     session.delete(right)
     session.flush()
 
 
-def rights(session: Session, name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The patterns that the application ``name`` may monitor, and those it may control."""
+def rights(session: Session, name: str) -> ApplicationInfo:
+    """What the application whose full name is ``name`` may do; there need not be one."""
     query = select(ApplicationRight.kind, ApplicationRight.pattern).where(
         ApplicationRight.application == name
     )
-    found: dict[str, list[str]] = {"monitor": [], "control": []}
+    found: dict[str, list[str]] = {kind: [] for kind in _CHECKS}
     for kind, pattern in session.execute(query.order_by(ApplicationRight.pattern)):
         found[kind].append(pattern)
-    return tuple(found["monitor"]), tuple(found["control"])
+    monitor, control, users = (tuple(found[kind]) for kind in ("monitor", "control", "users"))
+    return ApplicationInfo(name, monitor, control, users, bool(found["administer"]))
 
 
 def applications(session: Session) -> list[ApplicationInfo]:
     """All, by name."""
     found = session.scalars(select(Application.name).order_by(Application.name)).all()
-    return [ApplicationInfo(name, *rights(session, name)) for name in found]
+    return [rights(session, name) for name in found]
 
 
-def _checked(pattern: str) -> str:
+def _lines(pattern: str) -> str:
     try:
         return patterns.check(pattern)
     except patterns.PatternError as error:
         raise DirectoryError(str(error)) from None
+
+
+def _nothing(pattern: str) -> str:
+    if pattern:
+        raise DirectoryError("the right to administer is for everything: it has no pattern")
+    return ""
+
+
+# What a pattern of each right is, as it is kept.
+_CHECKS: dict[Kind, Callable[[str], str]] = {
+    "monitor": _lines,
+    "control": _lines,
+    "users": names.user_pattern,
+    "administer": _nothing,
+}

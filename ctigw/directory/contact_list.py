@@ -17,7 +17,7 @@ from ctigw.directory import journal, names
 from ctigw.directory.errors import DirectoryError
 from ctigw.directory.journal import Change, ContactItem, GroupItem
 from ctigw.directory.outcomes import Done, Outcome
-from ctigw.store.tables import ContactRow, GroupRow, User
+from ctigw.store.tables import ContactRow, GroupRow
 
 T = TypeVar("T")
 # Parts of one request.
@@ -112,11 +112,6 @@ def each(session: Session, wanted: Sequence[T], work: Callable[[T], tuple[Outcom
     return Done(tuple(outcomes), journal.record(session, changes))
 
 
-def users_among(session: Session, wanted: Iterable[str]) -> set[str]:
-    """Those of ``wanted`` that are users."""
-    return set(session.scalars(select(User.name).where(User.name.in_(set(wanted)))))
-
-
 def group_item(group: GroupAtWork) -> GroupItem:
     return GroupItem(group.name, group.index)
 
@@ -140,10 +135,6 @@ def by_index(thing: Group | GroupAtWork | Contact) -> tuple[Decimal, str]:
 def next_index(things: Iterable[GroupAtWork | Contact]) -> Decimal:
     """The index after all of ``things``."""
     return max((thing.index for thing in things), default=Decimal(0)) + 1
-
-
-def is_name(text: str) -> bool:
-    return 0 < len(text) <= names.LONGEST and text.isprintable()
 
 
 def is_index(index: Decimal) -> bool:

@@ -22,15 +22,12 @@ from ctigw.directory.contact_list import (
     each,
     exact_index,
     is_index,
-    is_name,
     kept_index,
     load,
     next_index,
     owner_of,
     told_index,
-    users_among,
 )
-from ctigw.directory.errors import DirectoryError
 from ctigw.directory.journal import Change, Kind
 from ctigw.directory.outcomes import Done, Outcome
 from ctigw.store import rows
@@ -60,8 +57,8 @@ def add(session: Session, user: str, wanted: Sequence[Wanted], *, foreign: Colle
     """
     owner = owner_of(session, user, wanted)
     found = load(session, owner)
-    meant = [_person(owner, part.name) for part in wanted]
-    users = users_among(session, (name for name in meant if name is not None))
+    meant = names.people(owner, (part.name for part in wanted))
+    users = names.users_among(session, meant)
     count = sum(len(group.contacts) for group in found.values())
 
     def put(part: tuple[Wanted, str | None]) -> tuple[Outcome, list[Change]]:
@@ -87,13 +84,15 @@ def modify(session: Session, user: str, wanted: Sequence[Wanted]) -> Done:
     """Change what is told of people in groups.  The group is looked at first, then who is in it."""
     owner = owner_of(session, user, wanted)
     found = load(session, owner)
-    users = users_among(session, (name for group in found.values() for name in group.contacts))
+    meant = names.people(owner, (part.name for part in wanted))
+    users = names.users_among(session, (name for group in found.values() for name in group.contacts))
 
-    def change(part: Wanted) -> tuple[Outcome, list[Change]]:
+    def change(asked: tuple[Wanted, str | None]) -> tuple[Outcome, list[Change]]:
+        part, name = asked
         group = found.get(part.group)
         if group is None:
             return Outcome.NO_GROUP, []
-        old = group.contacts.get(_person(owner, part.name) or "")
+        old = group.contacts.get(name or "")
         if old is None:
             return Outcome.NO_CONTACT, []
         new = _changed(old, part)
@@ -105,25 +104,27 @@ def modify(session: Session, user: str, wanted: Sequence[Wanted]) -> Done:
         before, after = (contact_item(group, contact, users) for contact in (old, new))
         return Outcome.SUCCEEDED, [Change(Kind.CONTACT, owner, before, after)]
 
-    return _saved(session, found, lambda: each(session, wanted, change))
+    return _saved(session, found, lambda: each(session, list(zip(wanted, meant, strict=True)), change))
 
 
 def remove(session: Session, user: str, wanted: Sequence[tuple[str, str]]) -> Done:
     """Take people out of groups: pairs of a group and a name.  The group is looked at first."""
     owner = owner_of(session, user, wanted)
     found = load(session, owner)
-    users = users_among(session, (name for group in found.values() for name in group.contacts))
+    meant = names.people(owner, (name for _group, name in wanted))
+    users = names.users_among(session, (name for group in found.values() for name in group.contacts))
 
-    def take(part: tuple[str, str]) -> tuple[Outcome, list[Change]]:
-        group = found.get(part[0])
+    def take(asked: tuple[tuple[str, str], str | None]) -> tuple[Outcome, list[Change]]:
+        (inside, _), name = asked
+        group = found.get(inside)
         if group is None:
             return Outcome.NO_GROUP, []
-        contact = group.contacts.pop(_person(owner, part[1]) or "", None)
+        contact = group.contacts.pop(name or "", None)
         if contact is None:
             return Outcome.NO_CONTACT, []
         return Outcome.SUCCEEDED, [Change(Kind.CONTACT, owner, contact_item(group, contact, users), None)]
 
-    return _saved(session, found, lambda: each(session, wanted, take))
+    return _saved(session, found, lambda: each(session, list(zip(wanted, meant, strict=True)), take))
 
 
 def forget_person(session: Session, name: str) -> list[Change]:
@@ -174,14 +175,6 @@ def _changed(contact: Contact, part: Wanted) -> Contact | None:
     index = contact.index if part.index is None else part.index
     nickname = contact.nickname if part.nickname is None else part.nickname
     on_phone = contact.display_on_phone if part.display_on_phone is None else part.display_on_phone
-    if not is_index(index) or (nickname and not is_name(nickname)):
+    if not is_index(index) or (nickname and not names.is_name(nickname)):
         return None
     return Contact(contact.name, exact_index(index), nickname, on_phone)
-
-
-def _person(owner: str, name: str) -> str | None:
-    """The full name of whom ``owner`` means; None: nobody can be called so."""
-    try:
-        return names.person(owner, name)
-    except DirectoryError:
-        return None

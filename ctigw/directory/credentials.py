@@ -6,13 +6,14 @@ another: the work of a password is long, and settings wait for the database's th
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from ctigw.directory import applications, users
+from ctigw.directory import applications, users, wildcards
 from ctigw.directory.passwords import hash_password, needs_rehash, verify_password
 from ctigw.store.tables import Application, Line, User
 
@@ -88,6 +89,11 @@ def check(candidate: Candidate, password: str) -> Principal | None:
     return candidate.principal if verify_password(candidate.password_hash, password) else None
 
 
+def may_act_for(users: Sequence[str], name: str) -> bool:
+    """Whether ``users``, patterns as in `Principal`, are of whose full name is ``name``."""
+    return any(wildcards.matcher(pattern, "*")(canonical(name)) for pattern in users)
+
+
 def outdated(candidate: Candidate) -> bool:
     """Whether what is kept of the password is not what would be kept of it today: see `renew`."""
     kept = candidate.password_hash
@@ -114,8 +120,8 @@ def _by_first_part(session: Session, name: str) -> User | None:
 
 
 def _of_application(session: Session, application: Application) -> Principal:
-    monitor, control = applications.rights(session, application.name)
-    return Principal(application.name, "application", monitor, control)
+    may = applications.rights(session, application.name)
+    return Principal(may.name, "application", may.monitor, may.control, may.users, may.administers)
 
 
 def _of_user(session: Session, user: User) -> Principal:

@@ -13,6 +13,7 @@ from msgspec import Struct
 from sqlalchemy import insert, update
 from sqlalchemy.orm import Session
 
+from ctigw.directory import names
 from ctigw.directory.contact_list import (
     GroupAtWork,
     by_index,
@@ -21,12 +22,10 @@ from ctigw.directory.contact_list import (
     exact_index,
     group_item,
     is_index,
-    is_name,
     kept_index,
     load,
     next_index,
     owner_of,
-    users_among,
 )
 from ctigw.directory.journal import Change, Kind
 from ctigw.directory.outcomes import Done, Outcome
@@ -60,7 +59,7 @@ def add(session: Session, user: str, wanted: Sequence[Wanted]) -> Done:
     def put(part: Wanted) -> tuple[Outcome, list[Change]]:
         index = next_index(found.values()) if part.index is None else part.index
         full = len(found) >= MOST
-        if part.name in found or full or not (is_name(part.name) and is_index(index)):
+        if part.name in found or full or not (names.is_name(part.name) and is_index(index)):
             return Outcome.FAILED, []
         number = session.scalar(
             insert(GroupRow)
@@ -84,7 +83,7 @@ def modify(session: Session, user: str, wanted: Sequence[Changed]) -> Done:
         if group is None or not (part.index is None or is_index(part.index)):
             return Outcome.FAILED, []
         name = part.new_name if part.new_name is not None and group.name else group.name
-        if name != group.name and (name in found or not is_name(name)):
+        if name != group.name and (name in found or not names.is_name(name)):
             return Outcome.FAILED, []
         old = group_item(group)
         del found[group.name]
@@ -107,7 +106,7 @@ def remove(session: Session, user: str, wanted: Sequence[str]) -> Done:
     """Remove groups and who is in them.  Always succeeds: what there is not is gone already."""
     owner = owner_of(session, user, wanted)
     found = load(session, owner)
-    users = users_among(session, (name for group in found.values() for name in group.contacts))
+    users = names.users_among(session, (name for group in found.values() for name in group.contacts))
 
     def take(name: str) -> tuple[Outcome, list[Change]]:
         group = found.get(name)

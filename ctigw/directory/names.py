@@ -1,9 +1,11 @@
-"""How users, applications and lines may be called, and their rows."""
+"""How users, applications and lines may be called, whom a name means, and their rows."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from ctigw.directory.errors import DirectoryError
@@ -11,6 +13,7 @@ from ctigw.store.tables import Application, Line, User
 
 LONGEST = 255
 _USER = re.compile(r"[^\s@]+@[^\s@]+")
+_USERS = re.compile(r"[^\s@]*@?[^\s@]*")
 _SCHEME = re.compile(r"(?:sips?|pres|im):", re.IGNORECASE)
 _APPLICATION = re.compile(r"[^\s@]+")
 # None of the characters of a pattern: the number of a line is also the pattern of exactly that line.
@@ -20,6 +23,13 @@ _LINE = re.compile(r"[0-9A-Za-z+#._]{1,64}")
 def user_name(text: str) -> str:
     """The name as it is kept: in lower case, since people write it as they like."""
     return _checked(text.strip().lower(), _USER, "a user's name, such as alice@example.com")
+
+
+def user_pattern(text: str) -> str:
+    """A pattern of users' names as it is kept: in it, * stands for anything."""
+    what = "a user's name, or a pattern of some such as *@example.com or *"
+    pattern = text.strip().lower()
+    return _checked(pattern, _USERS if "*" in pattern else _USER, what)
 
 
 def application_name(text: str) -> str:
@@ -39,6 +49,34 @@ def person(owner: str, text: str) -> str:
     """
     name = _SCHEME.sub("", text.strip())
     return user_name(name if "@" in name else f"{name}@{owner.partition('@')[2]}")
+
+
+def people(owner: str, texts: Iterable[str]) -> list[str | None]:
+    """The names of whom ``owner`` means by ``texts``, as `person`; None: nobody can be called so."""
+    found: list[str | None] = []
+    for text in texts:
+        try:
+            found.append(person(owner, text))
+        except DirectoryError:
+            found.append(None)
+    return found
+
+
+def users_among(session: Session, wanted: Iterable[str | None]) -> set[str]:
+    """Those of ``wanted`` that are users' full names."""
+    return set(session.scalars(select(User.name).where(User.name.in_(set(wanted) - {None}))))
+
+
+def is_name(text: str) -> bool:
+    """Whether a group, a setting or whatever people call as they like may be called so."""
+    return 0 < len(text) <= LONGEST and text.isprintable()
+
+
+def one_line(text: str, what: str, most: int = LONGEST) -> str:
+    """``text``, which may be empty.  Raises `DirectoryError`."""
+    if len(text) > most or not text.isprintable():
+        raise DirectoryError(f"{what} is one line of at most {most} characters")
+    return text
 
 
 def user(session: Session, name: str) -> User:

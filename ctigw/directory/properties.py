@@ -91,5 +91,4 @@ def _load(session: Session, owner: str) -> dict[str, PropertyItem]:
 
 
 def _may_be(item: PropertyItem) -> bool:
-    name = 0 < len(item.name) <= names.LONGEST and item.name.isprintable()
-    return name and len(item.value) <= LONGEST and item.value.isprintable()
+    return names.is_name(item.name) and len(item.value) <= LONGEST and item.value.isprintable()

@@ -21,7 +21,7 @@ from ctigw.directory.journal import AclItem, Change, Kind
 from ctigw.directory.outcomes import Done, Outcome
 from ctigw.rules import Rule
 from ctigw.store import rows
-from ctigw.store.tables import AclRow, RuleRow, User
+from ctigw.store.tables import AclRow, RuleRow
 
 # What one user may have, and the watchers of one rule or request.
 MOST_RULES = 100
@@ -90,7 +90,7 @@ def add_acl(
     if found is None:
         return Done((Outcome.NO_RULE,) * len(watchers), ())
     meant = _people(owner, watchers)
-    users = set(session.scalars(select(User.name).where(User.name.in_(name for name in meant if name))))
+    users = names.users_among(session, meant)
     there = set(found.acl or ())
     outcomes: list[Outcome] = []
     new: list[str] = []
@@ -165,13 +165,7 @@ def _people(owner: str, watchers: Sequence[str]) -> list[str | None]:
     """The full names of ``watchers``; None: nobody can be called so.  Raises `DirectoryError`."""
     if len(watchers) > MOST_WATCHERS:
         raise DirectoryError(f"a request has {MOST_WATCHERS} watchers at most")
-    found: list[str | None] = []
-    for watcher in watchers:
-        try:
-            found.append(names.person(owner, watcher))
-        except DirectoryError:
-            found.append(None)
-    return found
+    return names.people(owner, watchers)
 
 
 def _alone(rule: Rule) -> Rule:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from ctigw.directory import contact_list, contacts, journal, names, rules
+from ctigw.directory.details import Details
 from ctigw.directory.errors import DirectoryError
 from ctigw.directory.journal import Change, Kind, LineItem, UserItem
 from ctigw.directory.passwords import hash_password, sip_ha1
+from ctigw.directory.wildcards import matcher
 from ctigw.store import bindings, messages, publications
 from ctigw.store.tables import Line, User
 
@@ -82,13 +86,44 @@ def keep_password(row: User, password: str) -> None:
 
 def users(session: Session) -> list[UserInfo]:
     """All, by name."""
-    lines: dict[str | None, list[str]] = {}
-    for number, owner in session.execute(select(Line.number, Line.owner).order_by(Line.number)):
-        lines.setdefault(owner, []).append(number)
+    lines = _lines(session, None)
     return [
         UserInfo(name, shown, tuple(lines.get(name, ())))
         for name, shown in session.execute(select(User.name, User.display_name).order_by(User.name))
     ]
+
+
+def search(session: Session, first: str, last: str, most: int) -> list[tuple[UserInfo, Details]]:
+    """The first ``most`` users by name whose first and last names are as ``first`` and ``last`` say.
+
+    % stands for anything, and an empty pattern is for everybody.  Small letters are as capitals, also beyond
+    ASCII, where no two databases agree: so names are compared here.  Raises `DirectoryError`.
+    """
+    is_first, is_last = (
+        matcher(names.one_line(pattern, "a pattern").casefold() or "%", "%") for pattern in (first, last)
+    )
+    columns = (User.name, User.display_name, *(getattr(User, x) for x in Details.__struct_fields__))
+    everybody = (
+        (name, shown, Details(*said))
+        for name, shown, *said in session.execute(select(*columns).order_by(User.name))
+    )
+    matching = (
+        x for x in everybody if is_first(x[2].first_name.casefold()) and is_last(x[2].last_name.casefold())
+    )
+    found = list(islice(matching, most))
+    lines = _lines(session, [name for name, _, _ in found])
+    return [(UserInfo(name, shown, tuple(lines.get(name, ()))), details) for name, shown, details in found]
+
+
+def _lines(session: Session, owners: Sequence[str] | None) -> dict[str | None, list[str]]:
+    """The lines of ``owners``, or of everybody, in their order."""
+    query = select(Line.number, Line.owner).order_by(Line.number)
+    if owners is not None:
+        query = query.where(Line.owner.in_(owners))
+    found: dict[str | None, list[str]] = {}
+    for number, owner in session.execute(query):
+        found.setdefault(owner, []).append(number)
+    return found
 
 
 def _changed(session: Session, row: User, shown_before: str) -> Changes:
@@ -97,6 +132,4 @@ def _changed(session: Session, row: User, shown_before: str) -> Changes:
 
 
 def _display_name(text: str) -> str:
-    if len(text) > names.LONGEST or not text.isprintable():
-        raise DirectoryError(f"a display name is one line of at most {names.LONGEST} characters")
-    return text
+    return names.one_line(text, "a display name")

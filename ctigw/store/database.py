@@ -29,7 +29,7 @@ T = TypeVar("T")
 # A function that waits for its turn, and who waits for its result.
 _Asked = tuple[Callable[[Session], Any], Deferred[Any]]
 # The newest migration.  Compared here, so that alembic (slow to import) is loaded only when there is work.
-HEAD = "0004"
+HEAD = "0005"
 FILE = "ctigw.sqlite"
 log = structlog.get_logger(__name__)
 # wal_autocheckpoint: 16 MiB, four times the default.  The pages at the end of each log are in every

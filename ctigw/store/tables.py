@@ -23,6 +23,7 @@ from sqlalchemy import (
     delete,
     false,
     select,
+    true,
 )
 from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute, Mapped, Session, mapped_column
 
@@ -58,6 +59,17 @@ class User(Base):
     sip_ha1_md5: Mapped[str | None] = mapped_column(String(32))
     sip_ha1_sha256: Mapped[str | None] = mapped_column(String(64))
     calendaring: Mapped[bool] = mapped_column(Boolean, server_default=false(), default=False)
+    first_name: Mapped[str] = mapped_column(String(255), server_default="", default="")
+    last_name: Mapped[str] = mapped_column(String(255), server_default="", default="")
+    telephone_number: Mapped[str] = mapped_column(String(64), server_default="", default="")
+    department: Mapped[str] = mapped_column(String(255), server_default="", default="")
+    manager: Mapped[str] = mapped_column(String(255), server_default="", default="")
+    locale: Mapped[str] = mapped_column(String(64), server_default="", default="")
+    licensed_ups: Mapped[bool] = mapped_column(Boolean, server_default=true(), default=True)
+    licensed_base: Mapped[bool] = mapped_column(Boolean, server_default=true(), default=True)
+    licensed_im: Mapped[bool] = mapped_column(Boolean, server_default=true(), default=True)
+    licensed_audio: Mapped[bool] = mapped_column(Boolean, server_default=true(), default=True)
+    licensed_video: Mapped[bool] = mapped_column(Boolean, server_default=false(), default=False)
 
 
 class Line(Base):
@@ -79,7 +91,9 @@ class Application(Base):
 
 
 class ApplicationRight(Base):
-    """An application may "monitor" or "control" (``kind``) the lines of a pattern."""
+    """An application may "monitor" or "control" (``kind``) the lines of a pattern, act for the "users" of
+    one, or "administer", which has none.
+    """
 
     __tablename__ = "application_rights"
 
@@ -87,7 +101,7 @@ class ApplicationRight(Base):
         ForeignKey("applications.name", ondelete="CASCADE"), primary_key=True
     )
     kind: Mapped[str] = mapped_column(String(16), primary_key=True)
-    pattern: Mapped[str] = mapped_column(String(160), primary_key=True)
+    pattern: Mapped[str] = mapped_column(String(255), primary_key=True)
 
 
 class GroupRow(Base):
@@ -180,6 +194,40 @@ class PropertyRow(Base):
     name: Mapped[str] = mapped_column(String(255), primary_key=True)
     value: Mapped[str] = mapped_column(Text)
     is_public: Mapped[bool] = mapped_column(Boolean)
+
+
+class SystemRow(Base):
+    """A setting of the site that is told to clients."""
+
+    __tablename__ = "system_settings"
+
+    name: Mapped[str] = mapped_column(String(255), primary_key=True)
+    value: Mapped[str] = mapped_column(Text)
+
+
+class UserSystemRow(Base):
+    """What a user has in the place of the site's setting."""
+
+    __tablename__ = "user_system_settings"
+
+    owner: Mapped[str] = mapped_column(ForeignKey("users.name", ondelete="CASCADE"), primary_key=True)
+    name: Mapped[str] = mapped_column(String(255), primary_key=True)
+    value: Mapped[str] = mapped_column(Text)
+
+
+class DialRuleRow(Base):
+    """How a client makes a number another one; see `directory.journal.DialRuleItem`."""
+
+    __tablename__ = "dial_rules"
+
+    type: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    name: Mapped[str] = mapped_column(String(255), primary_key=True)
+    description: Mapped[str] = mapped_column(String(255))
+    priority: Mapped[int] = mapped_column(Integer)
+    number_begins_with: Mapped[str] = mapped_column(String(64))
+    number_of_digits: Mapped[int] = mapped_column(Integer)
+    digits_to_be_removed: Mapped[int] = mapped_column(Integer)
+    prefix: Mapped[str] = mapped_column(String(64))
 
 
 class PublicationRow(Base):

@@ -68,7 +68,7 @@ def test_rights_are_granted_and_revoked(session: Session) -> None:
     applications.remove(session, "callcentre")
     applications.add(session, "callcentre", "secret")
     session.expire_all()
-    assert applications.applications(session) == [ApplicationInfo("callcentre", (), ())]
+    assert applications.applications(session) == [ApplicationInfo("callcentre")]
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from ctigw.app.sip import Kept
-from ctigw.directory import contacts, groups, long_term, recent, rules, users
+from ctigw.directory import contacts, groups, long_term, recent, rules, system, users
 from ctigw.directory.people import Profile
 from ctigw.presence.publications import Change, Publication
 from ctigw.rules import Rule, Visibility
@@ -326,6 +326,13 @@ async def test_whatever_others_change_is_known_within_a_second(followed: Followe
     await followed.second()
     assert followed.statuses == {ALICE: None}
     assert followed.gone == [BOB]
+
+
+@pytest_twisted.ensureDeferred
+async def test_what_is_the_sites_is_nobodys(followed: Followed) -> None:
+    followed.database.run_now(system.set_system, {"Security": "1"})
+    await followed.second()
+    assert (followed.told, followed.gone) == (1, [])
 
 
 @pytest_twisted.ensureDeferred
