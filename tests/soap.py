@@ -11,9 +11,8 @@ from sqlalchemy.orm import Session as DatabaseSession
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
-from ctigw.directory import credentials, users
+from ctigw.directory import contact_list, credentials, users
 from ctigw.directory.credentials import Principal
-from ctigw.directory.passwords import Ha1
 from ctigw.errors import Reason, Refused
 from ctigw.logins import Logins
 from ctigw.means import Means
@@ -21,6 +20,7 @@ from ctigw.patience import Patience
 from ctigw.soap.http import Handler, HttpRequest, HttpResponse
 from ctigw.soap.sessions import Sessions, session_key
 from ctigw.store.database import Database
+from ctigw.store.tables import User
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -46,7 +46,7 @@ class Bench:
         self._logins: Logins[Principal] = Logins(Patience(self.clock), self._principal, Deferred)
 
     async def run(
-        self, function: Callable[Concatenate[DatabaseSession, P], T], /, *args: P.args, **kwargs: P.kwargs
+        self, function: Callable[Concatenate[DatabaseSession, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
         if self.away:
             raise Refused(Reason.RESOURCE_OUT_OF_SERVICE)
@@ -80,16 +80,11 @@ class _Asker:
 
 def _like(session: DatabaseSession, name: str, other: str) -> None:
     """A user with the password of ``other``, but for SIP."""
-    from ctigw.store.tables import User
-
     found = session.get(User, other)
     assert found is not None
-    hash_password, users.hash_password = users.hash_password, lambda _password: found.password_hash
-    sip_ha1, users.sip_ha1 = users.sip_ha1, lambda _name, _password: Ha1("", "")
-    try:
-        users.add(session, name, "x")
-    finally:
-        users.hash_password, users.sip_ha1 = hash_password, sip_ha1
+    session.add(User(name=name, display_name="", password_hash=found.password_hash, calendaring=False))
+    session.flush()
+    contact_list.start(session, name)
 
 
 def served(handler: Handler, request: HttpRequest) -> HttpResponse:

@@ -151,7 +151,7 @@ def _unpublish(session: Session, user: str, tuple_id: str) -> None:
 
 
 def _has_tuple(body: bytes, tuple_id: str) -> bool:
-    return any(part.id == tuple_id for part in read(body).tuples)
+    return any(part.key == tuple_id for part in read(body).tuples)
 
 
 def start_web(

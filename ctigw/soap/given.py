@@ -20,7 +20,7 @@ class Run(Protocol):
     """
 
     def __call__(
-        self, function: Callable[Concatenate[Session, P], T], /, *args: P.args, **kwargs: P.kwargs
+        self, function: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> Awaitable[T]:
         """The function's result, after the commit."""
 

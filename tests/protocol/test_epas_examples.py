@@ -46,7 +46,7 @@ def manifest() -> list[dict[str, Any]]:
 
 def example(number: int, kind: str = "request") -> bytes:
     (name,) = {
-        entry["file"]
+        str(entry["file"])
         for entry in manifest()
         if (entry["example"], entry["kind"]) == (number, kind) and "filled" not in entry["file"]
     }
@@ -54,10 +54,11 @@ def example(number: int, kind: str = "request") -> bytes:
 
 
 def with_key(request: bytes, key: str) -> bytes:
-    root = etree.fromstring(request)
+    root: Any = etree.fromstring(request)
     for element in root.iter(f"{EPAS}session-key"):
         element.text = key
-    return etree.tostring(root)
+    keyed: bytes = etree.tostring(root)
+    return keyed
 
 
 def answered(epas: Epas, request: bytes, key: str = "") -> bytes:

@@ -26,12 +26,20 @@ PIDF = (
     '<presence xmlns="urn:ietf:params:xml:ns:pidf" entity="sip:alice@example.com">'
     '<tuple id="cupc-override"><status><basic>closed</basic></status></tuple></presence>'
 )
+
+
+def remembered(timestamp: str, data: str) -> str:
+    """A request to remember something."""
+    said = f"<timestamp>{timestamp}</timestamp><type>2</type><data>{data}</data>"
+    return f"<add-recent-comm>{said}</add-recent-comm>"
+
+
 # A request of each operation, as small as it may be.
 REQUESTS = {
     **{name: f"<{name}/>" for name in OPERATIONS},
     "publish-pres-status": f"<publish-pres-status>{PIDF}</publish-pres-status>",
     "set-calendaring": "<set-calendaring>true</set-calendaring>",
-    "add-recent-comm": "<add-recent-comm><timestamp>2006-03-24</timestamp><type>2</type><data/></add-recent-comm>",
+    "add-recent-comm": remembered("2006-03-24", ""),
 }
 
 
@@ -175,7 +183,7 @@ def test_logging_out_withdraws_what_the_client_says(epas: Epas) -> None:
         "<add-group><group/></add-group>",
         '<add-group><group name="a" index="first"/></add-group>',
         '<add-group><group name="a" index="INF"/></add-group>',
-        '<add-contact><group name=""><persona-id display-on-phone="perhaps">bob</persona-id></group></add-contact>',
+        '<add-contact><group name=""><persona-id display-on-phone="perhaps"/></group></add-contact>',
         "<add-contact><persona-id>bob</persona-id></add-contact>",
         "<set-calendaring>maybe</set-calendaring>",
         "<set-calendaring/>",
@@ -185,7 +193,7 @@ def test_logging_out_withdraws_what_the_client_says(epas: Epas) -> None:
         f"<publish-pres-status>{PIDF}{PIDF}</publish-pres-status>",
         '<publish-pres-status><presence xmlns="urn:ietf:params:xml:ns:pidf"/></publish-pres-status>',
         '<set-presence-rules><presence-rule name="a"/></set-presence-rules>',
-        '<set-presence-rules><presence-rule name="a"><rule><hidden/></rule></presence-rule></set-presence-rules>',
+        "<set-presence-rules><presence-rule name='a'><rule><x/></rule></presence-rule></set-presence-rules>",
         "<add-recent-comm><type>2</type><data/></add-recent-comm>",
         "<login><username>alice</username></login>",
         '<login force="yes"><username>alice</username><password>12345</password></login>',
@@ -311,11 +319,10 @@ def test_other_methods_are_not_served(epas: Epas) -> None:
 
 def test_people_of_other_domains_are_told_with_theirs(epas: Epas) -> None:
     key = epas.log_in("alice")
-    done = epas.ask(
-        '<add-contact><group name=""><persona-id>bob</persona-id><persona-id domain="other.com">carol</persona-id>'
-        "<persona-id>dan@elsewhere.com</persona-id><persona-id>dan@nowhere.com</persona-id></group></add-contact>",
-        key,
-    )
+    people = ("bob", "carol@other.com", "dan@elsewhere.com", "dan@nowhere.com")
+    said = "".join(f"<persona-id>{name}</persona-id>" for name in people)
+    said = said.replace(">carol@other.com", ' domain="other.com">carol')
+    done = epas.ask(f'<add-contact><group name="">{said}</group></add-contact>', key)
     assert [text for _, text in texts(done)] == ["succeeded"] * 3 + ["Contact does not exist in."]
     (group,) = epas.ask("<get-contact-list/>", key)
     assert [text for _, text in texts(group)] == ["bob", "carol@other.com", "dan@elsewhere.com"]
@@ -338,7 +345,7 @@ def test_a_thousand_parts_are_one_request_and_too_many_are_none(epas: Epas) -> N
 
 def test_a_line_is_the_users_first(epas: Epas) -> None:
     epas.database.run_now(lines.add, "2001", ME)
-    found = dict((a["name"], t) for a, t in texts(epas.ask("<get-user-config/>", epas.log_in("alice"))))
+    found = {a["name"]: t for a, t in texts(epas.ask("<get-user-config/>", epas.log_in("alice")))}
     assert found == {"CallControl.Lineid": "2001"}
 
 
@@ -353,7 +360,8 @@ def test_settings_are_kept_for_each_user_apart(epas: Epas) -> None:
 def test_a_setting_that_cannot_be_kept_has_another_code(epas: Epas) -> None:
     key = epas.log_in("alice")
     long = "x" * (properties.LONGEST + 1)
-    body = f'<set-user-config><property name="a">{long}</property><property name="b">1</property></set-user-config>'
+    said = f'<property name="a">{long}</property><property name="b">1</property>'
+    body = f"<set-user-config>{said}</set-user-config>"
     assert [a["status-code"] for a, _ in texts(epas.ask(body, key))] == ["1", "0"]
 
 
@@ -481,8 +489,7 @@ def test_a_status_is_kept_as_it_came_as_an_element_or_as_text(epas: Epas) -> Non
 def test_what_is_remembered_keeps_its_own_namespaces_and_text(epas: Epas) -> None:
     key = epas.log_in("alice")
     data = 'said <what>one</what> and <w xmlns="urn:w" a="1"/> &amp; more'
-    body = "<add-recent-comm><timestamp>2006-03-24T10:00:00Z</timestamp><type>call</type><data>{}</data></add-recent-comm>"
-    epas.ask(body.format(data), key)
+    epas.ask(remembered("2006-03-24T10:00:00Z", data), key)
     (record,) = epas.ask("<get-recent-comm/>", key)
     kept = record.find(f"{{{EPAS}}}data")
     assert kept.text == "said "
@@ -494,8 +501,7 @@ def test_what_is_remembered_keeps_its_own_namespaces_and_text(epas: Epas) -> Non
 
 def test_what_has_no_date_is_not_remembered(epas: Epas) -> None:
     key = epas.log_in("alice")
-    body = "<add-recent-comm><timestamp>yesterday</timestamp><type>2</type><data/></add-recent-comm>"
-    (record,) = epas.ask(body, key)
+    (record,) = epas.ask(remembered("yesterday", ""), key)
     assert dict(record.attrib) == {"timestamp": "yesterday", "status-code": "1"}
     assert len(epas.ask("<get-recent-comm/>", key)) == 0
 

@@ -10,6 +10,10 @@ from ctigw.soap.envelope import MAX_DEPTH, Code, NotSoapError, Style, Version
 from tests.soap import SOAP_11, SOAP_12, canonical
 
 BOMB = b'<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;">]>'
+SENDER = (
+    "<env:Code><env:Value>env:Sender</env:Value></env:Code>"
+    '<env:Reason><env:Text xml:lang="en">No.</env:Text></env:Reason>'
+)
 
 
 def envelope_of(version: str, inside: str = "<s:Body><a xmlns='urn:x'/></s:Body>") -> bytes:
@@ -72,20 +76,20 @@ def test_whatever_comes_is_read_or_refused(junk: bytes) -> None:
         (
             Version.SOAP_12,
             Code.SENDER,
-            f'<env:Envelope xmlns:env="{SOAP_12}"><env:Body><env:Fault><env:Code><env:Value>env:Sender'
-            '</env:Value></env:Code><env:Reason><env:Text xml:lang="en">No.</env:Text></env:Reason>'
-            "</env:Fault></env:Body></env:Envelope>",
+            SENDER,
         ),
         (
             Version.SOAP_11,
             Code.RECEIVER,
-            f'<env:Envelope xmlns:env="{SOAP_11}"><env:Body><env:Fault><faultcode>env:Server</faultcode>'
-            "<faultstring>No.</faultstring></env:Fault></env:Body></env:Envelope>",
+            "<faultcode>env:Server</faultcode><faultstring>No.</faultstring>",
         ),
     ],
 )
 def test_a_fault_is_in_the_form_of_its_version(version: Version, code: Code, expected: str) -> None:
-    assert canonical(envelope.fault(version, code, "No.")) == expected
+    around = f'<env:Envelope xmlns:env="{version.value}"><env:Body><env:Fault>{expected}'
+    assert (
+        canonical(envelope.fault(version, code, "No.")) == f"{around}</env:Fault></env:Body></env:Envelope>"
+    )
 
 
 def test_a_fault_can_have_details() -> None:
