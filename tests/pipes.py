@@ -103,6 +103,8 @@ class TlsPeer:
                 self._exchange()
             else:
                 break
+        # The application's protocol that the other side has chosen of those offered, if any.
+        self.chosen = self._tls.selected_alpn_protocol()
         self._exchange()
 
     def send(self, data: bytes) -> None:

@@ -200,12 +200,12 @@ def _nothing() -> None:
 
 
 def _routes(side: WebSide, listener: WebListener) -> Routes:
-    return Routes(*(side.routes[interface] for interface in listener.serves))
+    return Routes(*(side.routes.get(interface, {}) for interface in listener.serves))
 
 
 def _protected(index: int, listener: WebListener, factory: Factory, clock: IReactorTime) -> Any:
     try:
-        return secured(listener, factory, clock)
+        return secured(listener, factory, clock, (b"http/1.1",))
     except TlsError as error:
         raise ConfigError(f"web.listeners[{index}].tls_certificate: {error}") from None
 

@@ -7,6 +7,7 @@ import gc
 import shutil
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,9 +18,13 @@ from ctigw.cli.running import UNUSABLE, fail, on_reactor
 from ctigw.config import Config, ConfigError, DriverSettings, Listener, Log, load
 from ctigw.config.presence import Presence
 from ctigw.config.sip import Sip, SipListener
+from ctigw.config.web import Web, WebListener
 
 PORT = 4721
 SIP_PORT = 5060
+WEB_PORT = 8443
+# The product's other ports, by how much they are below it: 8080, 8082, 8083.
+PLAIN_EPAS, PLAIN_PRESENCE, PRESENCE = 363, 361, 360
 data_option = click.option(
     "--data",
     type=click.Path(path_type=Path, file_okay=False),
@@ -49,17 +54,27 @@ config_option = click.option(
     show_default=True,
     help="UDP and TCP; TLS has the next one.  0: any free ones.",
 )
-def demo(data: Path, port: int, sip_port: int) -> None:
+@click.option(
+    "--web-port",
+    type=click.IntRange(0, 65535),
+    default=WEB_PORT,
+    show_default=True,
+    help="TLS; three more are 363, 361 and 360 below it.  0: any free ones.",
+)
+def demo(data: Path, port: int, sip_port: int, web_port: int) -> None:
     """Run the gateway with a simulated PBX of twenty lines; nothing to configure."""
     from ctigw.directory.demo import DOMAIN, ensure_demo
 
     control = str(data / "sim.sock")  # where `ctigw sim` looks for it
+    if 0 < web_port <= PLAIN_EPAS:
+        fail(f"--web-port {web_port}: three more ports are below it, the lowest by {PLAIN_EPAS}", UNUSABLE)
     config = Config(
         listeners=(Listener(endpoint=f"tcp:{port}:interface=127.0.0.1"),),
         driver=DriverSettings(settings={"script": "demo", "control": control}),
         sip=Sip(listeners=_demo_listeners(data, sip_port), domains=(DOMAIN,)),
         # Colleagues see each other: nobody has to make a rule first.
         presence=Presence(without_rule="all", recent_messages=True),
+        web=Web(listeners=_demo_web(data, web_port)),
         log=Log(figures_seconds=0),  # calls come and go all day: nothing to read beside one's own work
     )
 
@@ -74,6 +89,10 @@ def demo(data: Path, port: int, sip_port: int) -> None:
         ports = f"{sip_port} and {sip_port + 1}"
         if key.startswith("sip.listeners"):
             return f"ports {ports} cannot be had; `--sip-port 0` takes any free ones ({rest})"
+        if key.startswith("web.listeners"):
+            below = ", ".join(str(web_port - less) for less in (PLAIN_EPAS, PLAIN_PRESENCE, PRESENCE))
+            ports = f"{below} and {web_port}"
+            return f"ports {ports} cannot be had; `--web-port 0` takes any free ones ({rest})"
         return why
 
     _serve(config, data, welcome, in_words=in_words, prepare=ensure_demo)
@@ -81,19 +100,37 @@ def demo(data: Path, port: int, sip_port: int) -> None:
 
 def _demo_listeners(data: Path, port: int) -> tuple[SipListener, ...]:
     """Over UDP and TCP nobody is asked for a password; over TLS everybody is."""
-    from ctigw.net.own_certificate import own_certificate
-
-    certificate, key = own_certificate(data, "localhost", "127.0.0.1")
+    certificate, key = _demo_certificate(data)
     return (
         SipListener(transport="udp", port=port, authentication="none"),
         SipListener(transport="tcp", port=port, authentication="none"),
         SipListener(
             transport="tls",
             port=port and port + 1,
-            tls_certificate=str(certificate),
-            tls_key=str(key),
+            tls_certificate=certificate,
+            tls_key=key,
         ),
     )
+
+
+def _demo_web(data: Path, port: int) -> tuple[WebListener, ...]:
+    """The product's ports: with TLS, and without it as far as clients look for that."""
+    certificate, key = _demo_certificate(data)
+    secure = partial(WebListener, tls_certificate=certificate, tls_key=key)
+    return (
+        secure(port=port, serves=("epas", "axl", "serviceability")),
+        WebListener(port=port and port - PLAIN_EPAS, serves=("epas",)),
+        WebListener(port=port and port - PLAIN_PRESENCE, serves=("presence",)),
+        secure(port=port and port - PRESENCE, serves=("presence",)),
+    )
+
+
+def _demo_certificate(data: Path) -> tuple[str, str]:
+    """The files of a certificate and its key; made at the first start."""
+    from ctigw.net.own_certificate import own_certificate
+
+    certificate, key = own_certificate(data, "localhost", "127.0.0.1")
+    return str(certificate), str(key)
 
 
 @click.command()
@@ -182,6 +219,7 @@ def _welcome(running: Any, data: Path) -> str:
     udp, tcp, tls = (local.port for local in running.sip.addresses)
     at = "" if port == PORT else f" --at 127.0.0.1:{port}"
     at_sip = "" if udp == SIP_PORT else f" --at udp:127.0.0.1:{udp}"
+    https, epas, presence, presence_tls = (address.port for address in running.web.addresses)
     sip_ports = f"{udp} (UDP and TCP)" if udp == tcp else f"{udp} (UDP), {tcp} (TCP)"
     wide = len(f"{me} monitor{at} 2001 2002")
     return f"""\
@@ -189,6 +227,8 @@ ctigw {version("ctigw")}
 
   clients      127.0.0.1:{port}   CSTA XML (ECMA-323, 3rd edition) over TCP
   presence     127.0.0.1:{sip_ports}, {tls} (TLS)   SIP: alice, bob, carol, dave, erin at example.com
+  web          https://127.0.0.1:{https} (EPAS, AXL), http://127.0.0.1:{epas} (EPAS);
+               http://127.0.0.1:{presence}, https://127.0.0.1:{presence_tls} (presence web service)
   the PBX      simulated: lines 2001 to 2020, and 9 + digits for the outside world
   settings     {data}
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 from OpenSSL.crypto import X509, Error
+from OpenSSL.SSL import NO_OVERLAPPING_PROTOCOLS
 from twisted.internet.interfaces import IAddress, IReactorTime
 from twisted.internet.protocol import Factory
 from twisted.internet.ssl import (
@@ -51,8 +52,13 @@ class _TlsFactory(TLSMemoryBIOFactory):
         return None if welcome is None else self.protocol(self, welcome)
 
 
-def secured(listener: Files, factory: Factory[Any], clock: IReactorTime) -> Any:
-    """``factory`` behind TLS, where ``listener`` says so.  Raises `TlsError`."""
+def secured(
+    listener: Files, factory: Factory[Any], clock: IReactorTime, protocols: Sequence[bytes] = ()
+) -> Any:
+    """``factory`` behind TLS, where ``listener`` says so.  Raises `TlsError`.
+
+    ``protocols``: those of a client's offer (ALPN, RFC 7301) that are chosen, if there is one.
+    """
     if not listener.tls_certificate:
         return factory
     own, *others = _read(listener.tls_certificate, _certificates)
@@ -67,7 +73,21 @@ def secured(listener: Files, factory: Factory[Any], clock: IReactorTime) -> Any:
         # With anybody to trust, clients without a certificate of theirs do not get through the handshake.
         trustRoot=clients,
     )
+    _choose(options.getContext(), protocols)
     return _TlsFactory(options, isClient=False, wrappedFactory=factory, clock=clock)
+
+
+def _choose(context: Any, protocols: Sequence[bytes]) -> None:
+    """Answer an offer of protocols of which none is known with silence.
+
+    Twisted's answer is an empty name, which pyOpenSSL takes for a failure of the server: clients that offer
+    any, as those of HTTP do, would not get through.
+    """
+
+    def choose(_connection: object, offered: Sequence[bytes]) -> Any:
+        return next((each for each in protocols if each in offered), NO_OVERLAPPING_PROTOCOLS)
+
+    context.set_alpn_select_callback(choose)
 
 
 def trusted(file: str) -> Any:

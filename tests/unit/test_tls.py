@@ -52,6 +52,30 @@ def test_intermediate_certificates_are_shown(tmp_path: Path) -> None:
         heard(Listener(tls_certificate=str(own), tls_key=str(key)), tls(root))
 
 
+@pytest.mark.parametrize(
+    ("offered", "known", "chosen"),
+    [
+        ([], [], None),
+        (["h2", "http/1.1"], [b"http/1.1"], "http/1.1"),
+        (["h2"], [b"http/1.1"], None),
+        (["h2", "http/1.1"], [], None),
+    ],
+)
+def test_who_offers_protocols_gets_through(
+    tmp_path: Path, offered: list[str], known: list[bytes], chosen: str | None
+) -> None:
+    ours = Authority(tmp_path, "ours")
+    own, key = ours.issue("localhost")
+    protocol, loop, context = Heard(), Loop(), tls(ours)
+    context.set_alpn_protocols(offered)
+    files = Listener(tls_certificate=str(own), tls_key=str(key))
+    secure = secured(files, Factory.forProtocol(lambda: protocol), loop, known)
+    peer = TlsPeer(Pipe(loop, secure.buildProtocol(None)), context)
+    peer.send(b"hello")
+    assert protocol.data == b"hello"
+    assert peer.chosen == chosen
+
+
 def test_every_authority_is_trusted(tmp_path: Path) -> None:
     ours, yours, theirs = (Authority(tmp_path, name) for name in ("ours", "yours", "theirs"))
     own, key = ours.issue("localhost")
