@@ -29,7 +29,8 @@ LISTENER = '[[listeners]]\nendpoint = "tcp:0:interface=127.0.0.1"\n'
 class Gateway:
     """A gateway's process; ``config`` is TOML, ``folder`` has its file and its data.
 
-    ``log`` is what it has said so far; ``ports`` are where it listens, ``sip`` where it speaks SIP.
+    ``log`` is what it has said so far; ``ports`` are where it listens, ``sip`` where it speaks SIP, ``web``
+    where HTTP.
     """
 
     def __init__(self, config: str, folder: Path) -> None:
@@ -50,6 +51,7 @@ class Gateway:
         try:
             self.ports = [self._port(":") for _ in range(config.count("[[listeners]]"))]
             self.sip = [self._port(" ") for _ in range(config.count("[[sip.listeners]]"))]
+            self.web = [self._port(":") for _ in range(config.count("[[web.listeners]]"))]
         except BaseException:
             self.kill()
             raise
@@ -96,7 +98,7 @@ class Gateway:
     def sockets(self) -> int:
         """How many it has open."""
         open_files = Path(f"/proc/{self.pid}/fd").iterdir()
-        return sum(file.readlink().name.startswith("socket:") for file in open_files)
+        return sum(_opened(file).startswith("socket:") for file in open_files)
 
     def terminate(self) -> int:
         """Have it shut down; its exit status."""
@@ -113,6 +115,13 @@ class Gateway:
 
     def _port(self, before: str) -> int:
         return int(self.says("listening")["at"].rpartition(before)[2])
+
+
+def _opened(file: Path) -> str:
+    try:
+        return file.readlink().name
+    except FileNotFoundError:  # closed just now
+        return ""
 
 
 def _entry(line: bytes) -> dict[str, Any]:

@@ -216,5 +216,6 @@ def _listen(index: int, listener: WebListener, protected: Any, reactor: Any) -> 
     except CannotListenError as error:
         raise ConfigError(f"web.listeners[{index}].port: {error}") from None
     here = port.getHost()
-    log.info("listening", serves=" ".join(listener.serves), host=here.host, port=here.port)
+    host = f"[{here.host}]" if ":" in here.host else here.host
+    log.info("listening", serves=" ".join(listener.serves), at=f"{host}:{here.port}")
     return port
