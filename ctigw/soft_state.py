@@ -1,4 +1,4 @@
-"""What SIP and presence keep in the database: publications, bindings, messages that wait; and whom they know.
+"""What SIP and presence keep in the database: publications, bindings, messages that wait.
 
 Everything that is answered is answered after its commit; see `store.grouped`.
 """
@@ -17,10 +17,8 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.python.failure import Failure
 
-from ctigw.directory import journal, long_term, people, recent
+from ctigw.directory import recent
 from ctigw.directory.errors import DirectoryError
-from ctigw.directory.journal import Kind
-from ctigw.directory.people import Profile
 from ctigw.presence.publications import Change, Publication
 from ctigw.simple.messaging import Note
 from ctigw.simple.registrar import Binding, Moved
@@ -30,8 +28,6 @@ from ctigw.store.database import Database
 from ctigw.store.grouped import Grouped
 from ctigw.store.rows import text
 
-# Seconds between two looks at what others, such as the command line, have changed in the directory.
-LOOK = 1.0
 # What has expired is forgotten once in so many seconds.
 DAY = 86_400.0
 # Characters of a Call-ID that are kept.
@@ -144,90 +140,6 @@ class SoftState:
             log.warning(what, why=failure.getErrorMessage())
 
         self._database.submit(function, *args).addErrback(failed)
-
-
-class Following:
-    """Keeps what is known of people as the directory has it, whoever changes that.
-
-    ``put`` is told profiles that are new or have changed, ``gone`` the name of who is no more, ``long_term``
-    a name and a document, or None.
-    """
-
-    def __init__(
-        self,
-        database: Database,
-        clock: IReactorTime,
-        *,
-        put: Callable[[Sequence[Profile]], None],
-        gone: Callable[[str], None],
-        long_term: Callable[[str, bytes | None], None],
-        told: Callable[[], None],
-    ) -> None:
-        self._database, self._put, self._gone = database, put, gone
-        self._long_term, self._told = long_term, told
-        self._last = 0
-        self._loop = LoopingCall(self.look)
-        self._loop.clock = clock
-
-    def start(self) -> None:
-        """Load everything, which blocks, and then look again and again."""
-        self._last = self._database.run_now(journal.last)
-        self._put(self._database.run_now(people.load))
-        for name, _since, body in self._database.run_now(long_term.statuses):
-            self._long_term(name, body)
-        self._loop.start(LOOK, now=False)
-
-    def stop(self) -> None:
-        """Look no more."""
-        if self._loop.running:
-            self._loop.stop()
-
-    def look(self) -> object:
-        """Take over what has changed; fires when that is done."""
-        news = self._database.submit(_news, self._last).addCallbacks(self._take, self._not_now)
-        return news.addErrback(self._failed)
-
-    def _take(self, news: _News | None) -> None:
-        if news is None:
-            return
-        self._last = news.last
-        self._put(news.profiles)
-        for name in news.gone:
-            self._gone(name)
-        for name, body in news.long_term:
-            self._long_term(name, body)
-        self._told()
-
-    def _not_now(self, failure: Failure) -> None:
-        log.debug("the directory cannot be looked at", why=failure.getErrorMessage())
-
-    def _failed(self, failure: Failure) -> None:
-        """A bug: it must not end the looking."""
-        log.error("what has changed in the directory is not taken over", why=failure.getTraceback())
-
-
-class _News(Struct):
-    """What has changed since; ``last``: the number of the last change that is in it."""
-
-    last: int
-    profiles: list[Profile]
-    gone: list[str]
-    long_term: list[tuple[str, bytes | None]]
-
-
-def _news(session: Session, after: int) -> _News | None:
-    changes = journal.since(session, after)
-    if not changes:
-        return None
-    names = dict.fromkeys(change.user for change in changes if change.user)  # "": the site
-    found = {name: people.profile(session, name) for name in names}
-    statuses = dict.fromkeys(c.user for c in changes if c.kind is Kind.LONG_TERM_STATUS)
-    return _News(
-        changes[-1].number,
-        [profile for profile in found.values() if profile is not None],
-        [name for name, profile in found.items() if profile is None],
-        [(name, long_term.status(session, name) if found[name] else None) for name in statuses],
-    )
 
 
 def _write_publications(session: Session, changes: Sequence[tuple[publications.Row, bool]]) -> list[bool]:

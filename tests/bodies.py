@@ -10,6 +10,7 @@ from typing import Any
 
 from lxml import etree
 
+from tests import uccn
 from tests.pidf import wrong
 
 PIDF = "application/pidf+xml"
@@ -22,6 +23,8 @@ SCHEMAS = {
     "application/watcherinfo+xml": "watcherinfo.xsd",
     "application/dialog-info+xml": "dialog-info.xsd",
 }
+# What change notices come as.
+NOTICES = ("application/xml", "text/xml", "application/uccn+xml")
 _RLMI = "{urn:ietf:params:xml:ns:rlmi}"
 _BREAKS = re.compile(rb"(?<!\r)\n|\r(?!\n)")
 # Tag, attributes, text, children in an order that means nothing, and the ids: of itself and of those in it.
@@ -50,6 +53,8 @@ def faults(content_type: str, body: bytes) -> Iterator[str]:
         inside = parts(content_type, body)
         for _, kind, content in inside:
             if kind in SCHEMAS and (why := wrong(content, SCHEMAS[kind])):
+                yield why
+            if kind in NOTICES and (why := uccn.wrong(content)):
                 yield why
         if media_type(content_type) == "multipart/related":
             yield from _list_faults(content_type, body, inside)
@@ -126,6 +131,8 @@ def same(content_type: str, expected: bytes, found: bytes) -> bool:
 
 
 def _same_content(kind: str, expected: bytes, found: bytes) -> bool:
+    if kind in NOTICES:
+        return uccn.canonical(expected) == uccn.canonical(found)
     if kind not in SCHEMAS:
         return expected == found
     return fits(shape(etree.fromstring(expected.strip())), shape(etree.fromstring(found)))

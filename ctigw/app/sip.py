@@ -15,12 +15,14 @@ from msgspec import Struct
 from twisted.internet.interfaces import IReactorTime
 
 from ctigw.app.foreign import BRIDGE_KEY, elsewhere, foreign, hop, password, provisioned
+from ctigw.app.uccn import notices_of, telling, uccn_packages
 from ctigw.bridge.lamps import Lamps
 from ctigw.bridge.source import Bridge
 from ctigw.config import Config
 from ctigw.config.presence import Presence as PresenceConfig
 from ctigw.config.sip import Sip
 from ctigw.config.values import Expires
+from ctigw.directory.journal import Change
 from ctigw.directory.people import Profile
 from ctigw.means import Means
 from ctigw.net.background import spawn
@@ -111,6 +113,8 @@ class SipSide:
     packages: dict[str, Package]
     counters: Counter[str]
     owners: Owners
+    # Tells clients what has changed in the directory.
+    changed: Callable[[Sequence[Change]], None]
     bridge: Bridge | None = None
     lamps: Lamps | None = None
     publisher: Publisher | None = None
@@ -200,7 +204,9 @@ def sip_side(
     )
     presence = Presence(_engine_settings(config.presence), means, rules=accounts.rules, keep=kept.publication)
     accounts.changed.append(presence.reviewed)
+    notices = notices_of(config.uccn, counters)
     packages = _packages(config.presence, presence, accounts, means)
+    packages |= uccn_packages(config.uccn, notices, accounts)
     notifier = Subscriptions(stack, _subscription_settings(config.presence), packages, means, counters)
     bindings = Registrar(_registrar_settings(sip), means, keep=kept.binding)
     proxy = Proxy(stack, {route.domain.lower(): hop(route.next_hop) for route in sip.routes}, sip.domains)
@@ -238,6 +244,7 @@ def sip_side(
         packages=packages,
         counters=counters,
         owners=Owners(),
+        changed=telling(config.uccn, notices, accounts),
     )
 
 

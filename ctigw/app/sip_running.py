@@ -13,9 +13,10 @@ from twisted.internet.defer import Deferred
 
 from ctigw.app.sip import Kept, SipSide, join, sip_side
 from ctigw.config import Config, ConfigError
+from ctigw.following import Following
 from ctigw.net.sip_endpoint import SipEndpoint, SipError
 from ctigw.sip.hops import Local
-from ctigw.soft_state import Following, SoftState
+from ctigw.soft_state import SoftState
 from ctigw.store.database import Database
 from ctigw.switch.switch import Switch
 
@@ -26,7 +27,10 @@ log = structlog.get_logger(__name__)
 
 @dataclass(slots=True)
 class SipRunning:
-    """``addresses``: what each listener is known as."""
+    """``addresses``: what each listener is known as.
+
+    ``following`` has the directory's changes; whoever has committed one calls its `look`.
+    """
 
     side: SipSide
     endpoint: SipEndpoint
@@ -74,6 +78,7 @@ def start_sip(
         put=side.put,
         gone=side.gone,
         long_term=side.long_term,
+        changed=side.changed,
         told=endpoint.wake,
     )
     following.start()

@@ -177,6 +177,8 @@ def start_web(
         wake=sip.endpoint.wake if sip else _nothing,
         changed=sip.following.look if sip else _nothing,
     )
+    if sip:
+        sip.following.observe(side.told)
     running = WebRunning(side)
     for index, listener in enumerate(config.web.listeners):
         factory = WebFactory(_routes(side, listener).serve, config.web.limits, reactor, side.counters)

@@ -96,6 +96,8 @@ class Bridge:
             owner = self._owner(number) if line is not None and line.category is Category.STATION else None
             if owner == before:
                 continue
+            if number in self._told:  # at once: what is known of whose it was may be forgotten now
+                self._contribute(self._told.pop(number)[0], number, None)
             if owner is None:
                 del self._owned[number]
                 self._settings.forget(number)
@@ -134,9 +136,6 @@ class Bridge:
 
     def _tell(self, line: str) -> None:
         owner, told = self._owned.get(line), self._told.get(line)
-        if told is not None and told[0] != owner:
-            del self._told[line]
-            self._contribute(told[0], line, None)
         if owner is None:
             return
         does = phone(self._switch, line)

@@ -1,5 +1,5 @@
-"""The command line: the gateway (`serve`), clients of one (`client`, `phone`, `presence`), its database
-(`admin`, `people`).
+"""The command line: the gateway (`serve`), clients of one (`client`, `phone`, `presence`, `changes`), its
+database (`admin`, `people`).
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ MODULES = {
         *("consult", "transfer", "conference", "dnd", "forward", "snapshot"),
     ),
     "presence": ("presence",),
+    "changes": ("changes",),
     "admin": ("user", "line", "app", "calls", "audit", "db"),
     "people": ("contact", "group", "rule", "recent"),
 }

@@ -15,9 +15,11 @@ from msgspec import Meta, Struct, field
 
 from ctigw.config import presence as presence_section
 from ctigw.config import sip as sip_section
+from ctigw.config import uccn as uccn_section
 from ctigw.config import web as web_section
 from ctigw.config.presence import Presence
 from ctigw.config.sip import Sip
+from ctigw.config.uccn import Uccn
 from ctigw.config.values import LAST_PORT, Positive, Seconds, is_loopback_host, network_faults
 from ctigw.config.web import Web
 from ctigw.patterns import matcher
@@ -145,6 +147,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     log: Log = Log()
     sip: Sip = Sip()
     presence: Presence = field(default_factory=Presence)
+    uccn: Uccn = Uccn()
     web: Web = Web()
 
 
@@ -190,6 +193,7 @@ def _faults(config: Config) -> Iterator[str]:
             yield f"listeners[{index}].endpoint: another listener has it"
     yield from (f"sip.{fault}" for fault in sip_section.faults(config.sip))
     yield from (f"presence.{fault}" for fault in presence_section.faults(config.presence))
+    yield from (f"uccn.{fault}" for fault in uccn_section.faults(config.uccn))
     yield from (f"web.{fault}" for fault in web_section.faults(config.web))
     yield from _list_faults(config)
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any, TypeAlias
 
-from msgspec import Struct, json
+from msgspec import MsgspecError, Struct, json
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
@@ -191,14 +191,13 @@ def last(session: Session) -> int:
 
 
 def since(session: Session, number: int, most: int = MOST) -> list[Change]:
-    """The first ``most`` changes after ``number``, in their order."""
+    """The first ``most`` changes after ``number``, in their order.
+
+    Of one that cannot be read, since a newer version has written it, is known whose it is.
+    """
     columns = (ChangeRow.id, ChangeRow.kind, ChangeRow.person, ChangeRow.old, ChangeRow.new)
     query = select(*columns).where(ChangeRow.id > number).order_by(ChangeRow.id).limit(most)
-    found = []
-    for number_, word, person, old, new in session.execute(query):
-        kind = Kind(word)
-        found.append(Change(kind, person, _decoded(kind, old), _decoded(kind, new), number_))
-    return found
+    return [_change(*row) for row in session.execute(query)]
 
 
 def forget(session: Session, before: float, most: int) -> int:
@@ -214,6 +213,14 @@ def _one_at_a_time(session: Session) -> None:
     """
     if session.get_bind().dialect.name == "postgresql":
         session.execute(text(f"LOCK TABLE {ChangeRow.__tablename__} IN SHARE ROW EXCLUSIVE MODE"))
+
+
+def _change(number: int, word: str, person: str, old: str | None, new: str | None) -> Change:
+    try:
+        kind = Kind(word)
+        return Change(kind, person, _decoded(kind, old), _decoded(kind, new), number)
+    except (ValueError, MsgspecError):
+        return Change(Kind.USER, person, None, None, number)
 
 
 def _encoded(item: Item | None) -> str | None:

@@ -55,7 +55,7 @@ class Watch(Protocol):
         """What to say now: everything when ``full``, otherwise perhaps only what has changed since; None:
         nothing.
 
-        It counts as said.
+        It counts as said.  Whoever has still more to say, in a NOTIFY of its own, calls ``changed`` again.
         """
 
     def close(self, event: str) -> None:

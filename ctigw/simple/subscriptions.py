@@ -2,7 +2,8 @@
 
 There is one NOTIFY under way for each subscription; what changes meanwhile is in the next one.  So a
 subscriber gets them in order, the newest state wins over those that nobody would see any more, and no
-sequence number is used twice.
+sequence number is used twice.  (A watch of which each change counts says one at a time, and that there is
+more.)
 """
 
 from __future__ import annotations
@@ -237,7 +238,8 @@ class Subscriptions:
         watch = subscription.watch
         if watch.state == "terminated" and not subscription.ended:
             self._over(subscription, watch.reason or "noresource")
-        body = watch.body(full=subscription.full)
+        # Who is rejected is told nothing more, whatever there still was.
+        body = None if subscription.ended == "rejected" else watch.body(full=subscription.full)
         if body is None and not subscription.full and not subscription.ended:
             return
         subscription.full = subscription.pending = False

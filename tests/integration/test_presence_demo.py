@@ -120,3 +120,26 @@ def test_a_rule_takes_effect_on_those_who_watch_already(demo: Demo) -> None:
     assert ctigw("rule", "remove", *rule, "--data", str(demo.data)).returncode == 0
     assert "open" in line_with(watch, "dave@example.com")
     assert ended(watch, signal.SIGINT) == (0, "")
+
+
+def test_what_changes_of_somebodys_own_is_told_to_them_alone(demo: Demo) -> None:
+    erin, data = "erin@example.com", ("--data", str(demo.data))
+    for words, expected in (
+        ((), "  insert-group  friends  group index "),
+        (("--xml",), "<epas:action>insert-group</epas:action>"),
+    ):
+        changes = started("changes", erin, *words, "--at", demo.sip)
+        demo.running.append(changes)
+        said = changes.stderr if words else changes.stdout
+        assert said is not None
+        assert said.readline() == f"waiting for changes of {erin}; Ctrl-C ends it\n"
+        assert ctigw("group", "add", erin, "friends", *data).returncode == 0
+        assert expected in line_with(changes, "insert-group")
+        assert ctigw("group", "remove", erin, "friends", *data).returncode == 0
+        line_with(changes, "delete-group")
+        assert ended(changes, signal.SIGINT) == (0, "")
+    refused = ctigw("changes", erin, "--as", "dave@example.com", at=demo.sip)
+    assert refused.returncode == 1
+    assert refused.stderr == f"ctigw: changes of {erin}: 403 Only the user is told\n"
+    refused = ctigw("changes", erin, "--event", "another", at=demo.sip)
+    assert (refused.returncode, refused.stderr) == (1, f"ctigw: changes of {erin}: 489 Bad Event\n")

@@ -12,6 +12,9 @@ What a transcript has, each beginning a line::
     T 30                      30 seconds pass
     X bob                     bob's connection is gone, or cannot be opened
     P pick_up 2001            somebody at the PBX does something
+    D alice PeUriAcl - {"rule":"r","watcher":"bob@example.com"}
+                              something of alice's (or everybody's: *) has changed from what to what: JSON
+                              without blanks, or - for nothing
     # …                       a remark
 
 Messages are whole.  In those of S, Content-Length is left out: what is sent must have the right one.
@@ -30,11 +33,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from msgspec import structs
+from msgspec import json, structs
 
 from ctigw.app import gateway
 from ctigw.app.sip import join
 from ctigw.config import Config
+from ctigw.directory.journal import ITEMS, Change, Kind
 from ctigw.directory.people import Group, Profile
 from ctigw.rules import Rule, Visibility
 from ctigw.sip.digest import AUTHENTICATES
@@ -50,7 +54,7 @@ from tests.sip import PEER
 
 FOLDER = Path(__file__).with_name("sip")
 TRANSCRIPTS = sorted(FOLDER.glob("*.txt"))
-STEP = re.compile(r"([LNUCSATXP#])(?: (.*))?")
+STEP = re.compile(r"([LNUCSATXPD#])(?: (.*))?")
 PLACEHOLDER = re.compile(r"<([a-z][a-z0-9-]*)>")
 PASSWORD = re.compile(r"(?m)^Authorization: (\w+) (\w+) (\d+)")
 LOCALS = {"UDP": 0, "TCP": 1, "TLS": 2}
@@ -135,8 +139,16 @@ class Play:
             "T": self.time,
             "X": self.lost,
             "P": self.phone,
+            "D": self.directory,
         }[step.what](step)
         self.settle()
+
+    def directory(self, step: Step) -> None:
+        self.nothing_came()
+        who, what, *items = step.words
+        kind = Kind(what)
+        old, new = (None if item == "-" else json.decode(item, type=ITEMS[kind]) for item in items)
+        self.bench.side.changed([Change(kind, "" if who == "*" else f"{who}@example.com", old, new)])
 
     def settle(self) -> None:
         for _ in range(4 if self.pbx else 0):  # a report's turn, and that of those who are told

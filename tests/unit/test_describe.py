@@ -12,7 +12,7 @@ from twisted.internet.task import Clock
 from ctigw.app import gateway
 from ctigw.cli import describe_sip, main
 from ctigw.cli.describe import answers, errors, events, message, messages, services, states
-from ctigw.config import Config
+from ctigw.config import Config, parse
 from ctigw.csta.types import csta
 from ctigw.errors import MEANINGS, Reason
 from ctigw.switch.driver import Driver, Line
@@ -63,10 +63,21 @@ def test_sip_methods_and_packages_are_those_that_are_served() -> None:
     assert served["PUBLISH"] == "ctigw/simple/publishing.py"
     assert set(served) == {"MESSAGE", "NOTIFY", "OPTIONS", "PUBLISH", "REGISTER", "SUBSCRIBE"}
     packages = {row["package"]: row for row in describe_sip.packages(made)}
-    assert set(packages) == {"dialog", "presence", "presence.winfo"}
+    assert set(packages) == {"dialog", "presence", "presence.winfo", "uccn"}
     assert packages["presence"]["types"] == ["application/pidf+xml", "application/cpim-pidf+xml"]
+    assert packages["uccn"]["types"] == ["application/xml", "text/xml", "application/uccn+xml"]
     assert all((HERE / file).is_file() for file in served.values())
     assert all((HERE / row["served"]).is_file() for row in packages.values())
+
+
+def test_the_change_notifier_is_described_as_it_is_configured() -> None:
+    config = parse('[uccn]\nevent = "Changes"\naliases = ["uc.config"]\ncontent_type = "text/xml"')
+    made = gateway(config, Pbx(Clock()), Clock())
+    packages = {row["package"]: row for row in describe_sip.packages(made)}
+    assert set(packages) == {"changes", "dialog", "presence", "presence.winfo", "uc.config"}
+    for name in ("changes", "uc.config"):
+        assert packages[name]["served"] == "ctigw/simple/uccn_package.py"
+        assert packages[name]["types"] == ["text/xml", "application/xml", "application/uccn+xml"]
 
 
 def test_every_transition_of_a_transaction_is_in_its_diagram() -> None:

@@ -73,6 +73,18 @@ def test_a_burst_of_changes_is_one_notify_with_the_last_state() -> None:
     assert office.notified() == []
 
 
+def test_somebody_new_with_the_name_and_the_phone_of_who_is_gone_shows_as_anybody_does() -> None:
+    office = Office()
+    office.subscribe("carol", "alice")
+    office.notified()
+    office.side.gone("alice@example.com")
+    office.side.put([person("alice", lines=("2001",))])
+    office.settle()
+    office.subscribe("carol", "alice")
+    first = office.notified()[-1]
+    assert b'<tuple id="cmp-2001"><status><basic>open</basic>' in first.body
+
+
 def test_a_lamp_is_lit_for_a_line() -> None:
     office = Office()
     answer = office.subscribe("carol", "2001", Event="dialog", Accept="application/dialog-info+xml")

@@ -32,9 +32,10 @@ def test_the_last_notify_does_not_wait_for_the_answer_to_the_one_before() -> Non
         ("bob", "alice", {"Expires": "0"}),
         ("bob", "carol", {}),
         ("alice", "alice", {"Event": "presence.winfo"}),
+        ("alice", "alice", {"Event": "uccn"}),
         ("bob", "bob-contacts", {"Supported": "eventlist"}),
     ],
-    ids=["leaves", "fetch", "blocked", "watchers", "list"],
+    ids=["leaves", "fetch", "blocked", "watchers", "changes", "list"],
 )
 def test_a_watcher_who_has_left_needs_no_collector(who: str, whom: str, headers: dict[str, str]) -> None:
     bench = Bench()

@@ -1,27 +1,22 @@
-"""What SIP and presence keep: over a restart, and whom they know."""
+"""What SIP and presence keep: over a restart."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
 import pytest_twisted
-import structlog
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from ctigw.app.sip import Kept
-from ctigw.directory import contacts, groups, long_term, recent, rules, system, users
-from ctigw.directory.people import Profile
+from ctigw.directory import recent, users
 from ctigw.presence.publications import Change, Publication
-from ctigw.rules import Rule, Visibility
 from ctigw.simple.messaging import Note
 from ctigw.simple.registrar import Binding, Moved
 from ctigw.sip.hops import Remote
-from ctigw.soft_state import DAY, Following, SoftState
+from ctigw.soft_state import DAY, SoftState
 from ctigw.store.database import Database
 from ctigw.store.grouped import GATHERING
 from ctigw.store.tables import BindingRow, MessageRow, PublicationRow
@@ -248,126 +243,3 @@ async def test_a_server_that_starts_again_knows_what_it_knew(state: State) -> No
     assert after.publish(SIP_If_Match=etag).status == 200
     assert len(after.register("alice").lines("Contact")) == 1
     assert [each.body for each in await state.waiting("carol@example.com")] == [b"hello"]
-
-
-# Whom they know
-
-
-class Followed:
-    """What was told of people."""
-
-    def __init__(self, database: Database) -> None:
-        self.database = database
-        self.clock = Clock()
-        self.profiles: dict[str, Profile] = {}
-        self.gone: list[str] = []
-        self.statuses: dict[str, bytes | None] = {}
-        self.told = 0
-        self.broken = False
-        self.following = Following(
-            database,
-            self.clock,
-            put=self._put,
-            gone=self.gone.append,
-            long_term=self.statuses.__setitem__,
-            told=self._tell,
-        )
-
-    def _put(self, profiles: Sequence[Profile]) -> None:
-        if self.broken:
-            raise ValueError("broken")
-        self.profiles.update({profile.name: profile for profile in profiles})
-
-    def _tell(self) -> None:
-        self.told += 1
-
-    async def second(self) -> None:
-        """A second passes, and what is looked for in it is found."""
-        self.clock.advance(1)
-        for _ in range(2):
-            await self.database.run(lambda _session: None)
-
-
-@pytest.fixture
-def followed(database: Database) -> Iterator[Followed]:
-    database.run_now(users.add, ALICE, "secret")
-    followed = Followed(database)
-    followed.following.start()
-    yield followed
-    followed.following.stop()
-    followed.following.stop()
-    assert followed.clock.getDelayedCalls() == []
-
-
-@pytest_twisted.ensureDeferred
-async def test_who_is_there_at_the_start_is_known(followed: Followed) -> None:
-    assert list(followed.profiles) == [ALICE]
-    await followed.second()
-    assert followed.told == 0
-
-
-@pytest_twisted.ensureDeferred
-async def test_whatever_others_change_is_known_within_a_second(followed: Followed) -> None:
-    database = followed.database
-    database.run_now(users.add, BOB, "secret")
-    database.run_now(rules.set_rules, ALICE, [Rule("all", Visibility.ALL)])
-    await followed.second()
-    assert set(followed.profiles) == {ALICE, BOB}
-    assert [rule.name for rule in followed.profiles[ALICE].rules] == ["all"]
-    assert followed.told == 1
-    database.run_now(groups.add, ALICE, [groups.Wanted("friends")])
-    database.run_now(contacts.add, ALICE, [contacts.Wanted("friends", BOB)])
-    database.run_now(long_term.publish, ALICE, pidf().encode(), NOW)
-    await followed.second()
-    assert [group.members for group in followed.profiles[ALICE].groups if group.members] == [(BOB,)]
-    assert followed.statuses == {ALICE: pidf().encode()}
-    database.run_now(long_term.unpublish, ALICE)
-    database.run_now(users.remove, BOB)
-    await followed.second()
-    assert followed.statuses == {ALICE: None}
-    assert followed.gone == [BOB]
-
-
-@pytest_twisted.ensureDeferred
-async def test_what_is_the_sites_is_nobodys(followed: Followed) -> None:
-    followed.database.run_now(system.set_system, {"Security": "1"})
-    await followed.second()
-    assert (followed.told, followed.gone) == (1, [])
-
-
-@pytest_twisted.ensureDeferred
-async def test_a_bug_does_not_end_the_looking(followed: Followed) -> None:
-    followed.broken = True
-    followed.database.run_now(users.add, BOB, "secret")
-    with structlog.testing.capture_logs() as logged:
-        await followed.second()
-    assert [entry["log_level"] for entry in logged] == ["error"]
-    followed.broken = False
-    followed.database.run_now(users.set_display_name, BOB, "Bob")
-    await followed.second()
-    assert BOB in followed.profiles
-
-
-@pytest_twisted.ensureDeferred
-async def test_long_term_status_is_there_at_the_start(database: Database) -> None:
-    database.run_now(users.add, ALICE, "secret")
-    database.run_now(long_term.publish, ALICE, pidf().encode(), NOW)
-    followed = Followed(database)
-    followed.following.start()
-    assert followed.statuses == {ALICE: pidf().encode()}
-    followed.following.stop()
-
-
-@pytest_twisted.ensureDeferred
-async def test_what_was_missed_while_the_database_was_away_is_made_up_for(followed: Followed) -> None:
-    def broken(_session: Session) -> None:
-        raise OSError("away")
-
-    submit = followed.database.submit
-    followed.database.submit = lambda *_args, **_more: submit(broken)  # type: ignore[method-assign]
-    followed.clock.advance(1)
-    await submit(lambda _session: None)
-    del followed.database.submit
-    followed.database.run_now(users.add, BOB, "secret")
-    await followed.second()
-    assert BOB in followed.profiles

@@ -1,0 +1,192 @@
+"""What changes in the directory, whoever changes it: the one place from which others hear of it.
+
+Whatever changes is in the journal.  That is looked at every second, since the command line writes into it
+beside the gateway; who has changed something in this process has it looked at as soon as that is committed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import structlog
+from msgspec import MsgspecError, Struct
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import LoopingCall
+
+from ctigw.directory import journal, long_term, people
+from ctigw.directory.journal import Change, Kind
+from ctigw.directory.people import Profile
+from ctigw.net.background import spawn
+from ctigw.store.database import Database, DatabaseError
+from ctigw.store.tables import User
+
+# Seconds between two looks at what other processes have changed.
+LOOK = 1.0
+log = structlog.get_logger(__name__)
+
+
+class Following:
+    """Keeps those who are told of it as the directory is.
+
+    ``put`` is told profiles that are new or have changed, ``gone`` the name of who is no more, ``long_term``
+    a name and a document, or None.  Then ``changed`` is told each change once, in their order, and ``told``
+    that there may be something to send.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        clock: IReactorTime,
+        *,
+        put: Callable[[Sequence[Profile]], None],
+        gone: Callable[[str], None],
+        long_term: Callable[[str, bytes | None], None],
+        changed: Callable[[Sequence[Change]], None],
+        told: Callable[[], None],
+    ) -> None:
+        self._database, self._put, self._gone = database, put, gone
+        self._long_term, self._changed, self._told = long_term, [changed], told
+        # The number of the last change that all have been told of.
+        self._last = 0
+        # Those who want to know when the next look is over.
+        self._asked: list[Deferred[None]] = []
+        self._looking = self._running = False
+        self._loop = LoopingCall(self.look)
+        self._loop.clock = clock
+
+    def start(self) -> None:
+        """Load everything, which blocks, and then look again and again."""
+        self._last = self._database.run_now(journal.last)
+        found, unreadable = self._database.run_now(_everybody)
+        self._know(found, unreadable)
+        for name, _since, body in self._database.run_now(long_term.statuses):
+            self._tell(self._long_term, name, body)
+        self._running = True
+        self._loop.start(LOOK, now=False)
+
+    def observe(self, changed: Callable[[Sequence[Change]], None]) -> None:
+        """Have somebody else told each change, too."""
+        self._changed.append(changed)
+
+    def stop(self) -> None:
+        """Look no more, and tell nothing of what is looked at now."""
+        self._running = False
+        if self._loop.running:
+            self._loop.stop()
+
+    def look(self) -> Deferred[None]:
+        """Take over what has changed; fires when that is done, or cannot be done now.
+
+        It may be called at any time.  While a look is under way, which may have missed what was committed
+        since it began, there is another one after it.
+        """
+        done: Deferred[None] = Deferred()
+        self._asked.append(done)
+        if not self._looking:
+            self._looking = True
+            spawn(self._look())
+        return done
+
+    async def _look(self) -> None:
+        while self._asked:
+            asked, self._asked = self._asked, []
+            await self._catch_up()
+            for done in asked:
+                done.callback(None)
+        self._looking = False
+
+    async def _catch_up(self) -> None:
+        more = True
+        while more and self._running:
+            try:
+                news = await self._database.submit(_news, self._last)
+            except DatabaseError as error:
+                log.debug("the directory cannot be looked at", why=str(error))
+                return
+            except Exception:  # a bug: it must not end the looking
+                log.exception("the directory cannot be looked at")
+                return
+            if news is None or not self._running:
+                return
+            more = self._take(news)
+
+    def _take(self, news: _News) -> bool:
+        """Tell all; whether there is more."""
+        for name in news.gone:
+            self._tell(self._gone, name)
+        self._know(news.profiles, news.unreadable)
+        for name, body in news.long_term:
+            self._tell(self._long_term, name, body)
+        for changed in self._changed:
+            self._tell(changed, news.changes)
+        self._last = news.changes[-1].number
+        self._tell(self._told)
+        return len(news.changes) >= journal.MOST
+
+    def _know(self, profiles: Sequence[Profile], unreadable: Sequence[str]) -> None:
+        for name in unreadable:
+            log.error("what is kept of a user cannot be read", user=name)
+        for profile in profiles:
+            self._tell(self._put, (profile,))
+
+    def _tell(self, function: Callable[..., None], *what: Any) -> None:
+        """What fails is a bug, and must not cost the others what they have to know."""
+        try:
+            function(*what)
+        except Exception:
+            log.exception("a change of the directory is not taken over")
+
+
+class _News(Struct):
+    """What has changed; ``gone`` are no more, or were not in between; of the ``unreadable`` nothing new can
+    be known.
+    """
+
+    changes: list[Change]
+    gone: list[str]
+    profiles: list[Profile]
+    unreadable: list[str]
+    long_term: list[tuple[str, bytes | None]]
+
+
+def _news(session: Session, after: int) -> _News | None:
+    changes = journal.since(session, after)
+    if not changes:
+        return None
+    # What belongs to the site is nobody's.
+    names = dict.fromkeys(change.user for change in changes if change.user)
+    found, unreadable = _profiles(session, names)
+    here = {*(profile.name for profile in found), *unreadable}
+    removed = dict.fromkeys(c.user for c in changes if c.kind is Kind.USER and c.old and not c.new)
+    statuses = dict.fromkeys(c.user for c in changes if c.kind is Kind.LONG_TERM_STATUS)
+    return _News(
+        changes=changes,
+        gone=[name for name in names if name in removed or name not in here],
+        profiles=found,
+        unreadable=unreadable,
+        long_term=[(name, long_term.status(session, name) if name in here else None) for name in statuses],
+    )
+
+
+def _everybody(session: Session) -> tuple[list[Profile], list[str]]:
+    """The profiles of all, and the names of those whose own cannot be read."""
+    try:
+        return people.load(session), []
+    except (ValueError, MsgspecError):  # somebody's; then one at a time
+        return _profiles(session, session.scalars(select(User.name).order_by(User.name)).all())
+
+
+def _profiles(session: Session, names: Sequence[str] | dict[str, None]) -> tuple[list[Profile], list[str]]:
+    found, unreadable = [], []
+    for name in names:
+        try:
+            profile = people.profile(session, name)
+        except (ValueError, MsgspecError):  # somebody else wrote into the database
+            unreadable.append(name)
+        else:
+            found += [] if profile is None else [profile]
+    return found, unreadable
