@@ -235,7 +235,7 @@ def test_what_fails_is_answered_and_costs_nobody_else_anything() -> None:
     other.send(post(b"two"))
     with structlog.testing.capture_logs() as logged:
         bench.waiting[0].errback(RuntimeError("a bug with a secret in it"))
-    assert [(entry["event"], entry["path"]) for entry in logged] == [("request failed", "/a")]
+    assert [entry["path"] for entry in logged if entry["event"] == "request failed"] == ["/a"]
     bench.waiting[1].callback(plain(200, "fine"))
     ((status, body),) = client.answers()
     assert (status, b"secret" in body) == (500, False)
