@@ -17,6 +17,7 @@ from ctigw.config import presence as presence_section
 from ctigw.config import sip as sip_section
 from ctigw.config import uccn as uccn_section
 from ctigw.config import web as web_section
+from ctigw.config.axl import Axl
 from ctigw.config.presence import Presence
 from ctigw.config.sip import Sip
 from ctigw.config.uccn import Uccn
@@ -149,6 +150,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     presence: Presence = field(default_factory=Presence)
     uccn: Uccn = Uccn()
     web: Web = Web()
+    axl: Axl = Axl()
 
 
 def load(path: Path) -> Config:

@@ -18,7 +18,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IReactorTime
 from twisted.internet.protocol import Factory
 from twisted.python.failure import Failure
-from twisted.web.http import HTTPChannel, Request
+from twisted.web.http import HTTPChannel, Request, datetimeToString
 
 from ctigw.config.web import WebLimits
 from ctigw.net.serving import bounded, fire
@@ -36,6 +36,7 @@ ALWAYS = (("Server", "ctigw"), ("Cache-Control", "no-store"), ("X-Content-Type-O
 # Half of them has no types, which would have to be ignored call by call.
 _UNTYPED_REQUEST: Any = Request
 _UNTYPED_CHANNEL: Any = HTTPChannel
+_date: Any = datetimeToString  # untyped in Twisted
 log = structlog.get_logger(__name__)
 
 
@@ -131,7 +132,7 @@ class _Request(_UNTYPED_REQUEST):  # type: ignore[misc] # see there
         self._let_go()
         self.setResponseCode(answer.status, _reason(answer.status))
         headers = self.responseHeaders
-        for name, value in (*ALWAYS, *answer.headers):
+        for name, value in (*ALWAYS, ("Date", _date()), *answer.headers):
             headers.addRawHeader(name, value)
         if answer.body:
             headers.setRawHeaders("Content-Type", [answer.content_type])

@@ -34,5 +34,12 @@ class Who(Protocol):
         """
 
 
+class InThread(Protocol):
+    """A function without a session, in a thread for work that would keep everybody else waiting."""
+
+    def __call__(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Awaitable[T]:
+        """The function's result; what it raises is raised."""
+
+
 # The directory was changed, and the commit is done: whoever must know looks now.
 Changed = Callable[[], object]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from typing import Any
 
@@ -99,6 +100,7 @@ def test_every_answer_says_that_nobody_may_keep_it() -> None:
     head = client.transport.value()
     for line in (b"Cache-Control: no-store", b"X-Content-Type-Options: nosniff", b"Server: ctigw"):
         assert line in head
+    assert re.search(rb"\r\nDate: \w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT\r\n", head)
 
 
 @pytest.mark.parametrize("host", [b"evil/path", b"a b", b"a\x00b", b"", b"x" * 300, b"user@host"])
