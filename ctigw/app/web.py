@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import socket
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import structlog
 from sqlalchemy.orm import Session
@@ -15,6 +16,7 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.protocol import Factory
+from twisted.internet.threads import deferToThread
 
 from ctigw.app.sip import SipSide
 from ctigw.app.sip_running import SipRunning
@@ -31,6 +33,7 @@ from ctigw.net.web import WebFactory
 from ctigw.patience import Patience
 from ctigw.presence.documents import read
 from ctigw.rules import Visibility
+from ctigw.soap import axl
 from ctigw.soap.epas.logins import Logins as EpasLogins
 from ctigw.soap.epas.operations import Settings
 from ctigw.soap.epas.service import Epas
@@ -42,6 +45,8 @@ from ctigw.store.database import Database, DatabaseError
 if TYPE_CHECKING:
     from ctigw.app import Gateway
 
+P = ParamSpec("P")
+T = TypeVar("T")
 BACKLOG = 1024
 log = structlog.get_logger(__name__)
 
@@ -115,7 +120,19 @@ def web_side(
         changed=changed,
         faults_ok=web.fault_status == "ok",
     )
-    return WebSide(sessions, counters, {"epas": epas.routes()})
+    given = axl.Given(run=database.run, who=who, changed=changed, in_thread=_in_thread, settings=config.axl)
+    site = axl.Site(
+        domain=config.sip.domains[0],
+        node=config.axl.node or socket.gethostname(),
+        description=config.axl.description,
+        defaults=_settings(config).system,
+    )
+    administration = axl.routes(given, sessions, site)
+    return WebSide(sessions, counters, {"epas": epas.routes(), "axl": administration})
+
+
+async def _in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    return await deferToThread(function, *args, **kwargs)
 
 
 def _settings(config: Config) -> Settings:
