@@ -314,7 +314,7 @@ def test_other_versions_are_refused(axl: Axl, action: str, served: bool) -> None
     else:
         assert response.status == 599
         words = re.fullmatch(
-            r"Incorrect axl version\. Supported axl versions are (.*)\n", response.body.decode()
+            r"Incorrect axl version\. Supported axl versions: (.*)\n", response.body.decode()
         )
         assert words is not None
         assert re.findall(r"\d+(?:\.\d+)?", words[1]) == ["1.0", "6.0"]

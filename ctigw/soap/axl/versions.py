@@ -13,7 +13,7 @@ from collections.abc import Mapping
 SUPPORTED = frozenset(("1.0", "6.0", "6.0.1"))
 UNSUPPORTED = 599
 # Clients look for these words, and take the versions from what follows.
-WHY_UNSUPPORTED = "Incorrect axl version. Supported axl versions are 1.0 and 6.0"
+WHY_UNSUPPORTED = "Incorrect axl version. Supported axl versions: 1.0, 6.0"
 # That of the schema, of the Guide's example, and of clients that put the version there.
 NAMESPACE = "http://www.cisco.com/AXL/API/1.0"
 NAMESPACES = frozenset((NAMESPACE, "http://www.cisco.com/AXL/1.0", "http://www.cisco.com/AXL/API/6.0"))
