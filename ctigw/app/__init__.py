@@ -302,7 +302,7 @@ def check(config: Config) -> Gateway:
     if config.web.listeners:
         from ctigw.app.web import check_web
 
-        check_web(config.web, clock)
+        check_web(config, clock)
     return gateway(config, _driver(config, clock, _NothingSaved()), clock)
 
 

@@ -18,10 +18,11 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.protocol import Factory
 from twisted.internet.threads import deferToThread
 
+from ctigw.app.presence_web import PresenceWebSide, presence_web, trust
 from ctigw.app.sip import SipSide
 from ctigw.app.sip_running import SipRunning
 from ctigw.config import Config, ConfigError
-from ctigw.config.web import Interface, Web, WebListener
+from ctigw.config.web import Interface, WebListener
 from ctigw.directory import long_term
 from ctigw.directory.credentials import Principal
 from ctigw.directory.journal import Change, Kind
@@ -65,6 +66,17 @@ class WebSide:
     sessions: Sessions
     counters: Counter[str]
     routes: dict[Interface, Mapping[str, Handler]]
+    presence: PresenceWebSide | None = None
+
+    def close(self) -> None:
+        """Call nobody back any more."""
+        if self.presence is not None:
+            self.presence.close()
+
+    def figures(self) -> dict[str, int]:
+        """How many there are of everything now, and what was counted since the start."""
+        presence = self.presence.service.figures() if self.presence is not None else {}
+        return {"web sessions": len(self.sessions), **presence, **self.counters}
 
     def told(self, changes: Sequence[Change]) -> None:
         """The directory has changed: who is no user any more is not logged in any more."""
@@ -85,8 +97,7 @@ class WebRunning:
         """How many there are of everything now, and what was counted since the start."""
         return {
             "web connections": sum(factory.connections for factory in self.factories),
-            "web sessions": len(self.side.sessions),
-            **self.side.counters,
+            **self.side.figures(),
         }
 
 
@@ -103,7 +114,7 @@ def web_side(
 ) -> WebSide:
     """All interfaces, on ``clock``.  ``sip``: what is said by SIP, where it is on; ``wake`` has it sent.
 
-    ``changed`` is told after each change of the directory.
+    ``changed`` is told after each change of the directory.  Raises `ConfigError`.
     """
     counters: Counter[str] = Counter()
     means = Means(clock.seconds, clock.callLater, session_key)
@@ -128,7 +139,13 @@ def web_side(
         defaults=_settings(config).system,
     )
     administration = axl.routes(given, sessions, site)
-    return WebSide(sessions, counters, {"epas": epas.routes(), "axl": administration})
+    side = WebSide(sessions, counters, {"epas": epas.routes(), "axl": administration})
+    if sip is not None:
+        side.presence = presence_web(
+            config, clock, sip, sessions, who, database.run, means, wake=wake, counters=counters
+        )
+        side.routes["presence"] = side.presence.routes
+    return side
 
 
 async def _in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -196,6 +213,7 @@ def start_web(
     )
     if sip:
         sip.following.observe(side.told)
+    ending.callback(side.close)
     running = WebRunning(side)
     for index, listener in enumerate(config.web.listeners):
         factory = WebFactory(_routes(side, listener).serve, config.web.limits, reactor, side.counters)
@@ -208,9 +226,10 @@ def start_web(
     return running
 
 
-def check_web(config: Web, clock: IReactorTime) -> None:
+def check_web(config: Config, clock: IReactorTime) -> None:
     """Look whether the listeners could be opened as they are set.  Raises `ConfigError`."""
-    for index, listener in enumerate(config.listeners):
+    trust(config)
+    for index, listener in enumerate(config.web.listeners):
         _protected(index, listener, Factory(), clock)
 
 

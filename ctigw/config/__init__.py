@@ -14,11 +14,13 @@ import msgspec
 from msgspec import Meta, Struct, field
 
 from ctigw.config import presence as presence_section
+from ctigw.config import presence_web as presence_web_section
 from ctigw.config import sip as sip_section
 from ctigw.config import uccn as uccn_section
 from ctigw.config import web as web_section
 from ctigw.config.axl import Axl
 from ctigw.config.presence import Presence
+from ctigw.config.presence_web import PresenceWeb
 from ctigw.config.sip import Sip
 from ctigw.config.uccn import Uccn
 from ctigw.config.values import LAST_PORT, Positive, Seconds, is_loopback_host, network_faults
@@ -150,6 +152,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     presence: Presence = field(default_factory=Presence)
     uccn: Uccn = Uccn()
     web: Web = Web()
+    presence_web: PresenceWeb = PresenceWeb()
     axl: Axl = Axl()
 
 
@@ -197,7 +200,15 @@ def _faults(config: Config) -> Iterator[str]:
     yield from (f"presence.{fault}" for fault in presence_section.faults(config.presence))
     yield from (f"uccn.{fault}" for fault in uccn_section.faults(config.uccn))
     yield from (f"web.{fault}" for fault in web_section.faults(config.web))
+    yield from (f"presence_web.{fault}" for fault in presence_web_section.faults(config.presence_web))
     yield from _list_faults(config)
+    yield from _without_presence(config)
+
+
+def _without_presence(config: Config) -> Iterator[str]:
+    for index, listener in enumerate(config.web.listeners):
+        if "presence" in listener.serves and not config.sip.listeners:
+            yield f'web.listeners[{index}].serves: "presence" needs sip.listeners: without, nobody has any'
 
 
 def _list_faults(config: Config) -> Iterator[str]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Concatenate, ParamSpec, Protocol, TypeVar
+from collections.abc import Awaitable, Callable, Generator
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from sqlalchemy.orm import Session
 
@@ -43,3 +43,16 @@ class InThread(Protocol):
 
 # The directory was changed, and the commit is done: whoever must know looks now.
 Changed = Callable[[], object]
+
+
+class Promised(Protocol):
+    """What one awaits and another fulfils, once: Twisted's Deferred."""
+
+    def callback(self, result: Any, /) -> None:
+        """Let the one who waits go on, with this."""
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        """Wait for it."""
+
+
+Promise = Callable[[], Promised]
