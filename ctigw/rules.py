@@ -1,7 +1,7 @@
 """Presence rules: who may see how much of somebody, as values; the words are those of the EPAS interface.
 
 They are kept as JSON and evaluated in memory.  What a rule may be is bounded, since clients write them:
-see `within_bounds`.
+see `within_bounds`.  A word that is not known is refused: a rule without it might show more.
 """
 
 from __future__ import annotations
@@ -33,26 +33,26 @@ class Visibility(Enum):
     CONFIRM = "confirm"
 
 
-class Status(Struct, frozen=True, gc=False, tag="status"):
+class Status(Struct, frozen=True, gc=False, tag="status", forbid_unknown_fields=True):
     """Whether ``source`` shows ``status``: epas-status."""
 
     source: str
     status: str
 
 
-class And(Struct, frozen=True, tag="and"):
+class And(Struct, frozen=True, tag="and", forbid_unknown_fields=True):
     """Whether all of ``exprs`` hold; so it is when there are none."""
 
     exprs: tuple[Expr, ...]
 
 
-class Or(Struct, frozen=True, tag="or"):
+class Or(Struct, frozen=True, tag="or", forbid_unknown_fields=True):
     """Whether one of ``exprs`` holds."""
 
     exprs: tuple[Expr, ...]
 
 
-class Not(Struct, frozen=True, tag="not"):
+class Not(Struct, frozen=True, tag="not", forbid_unknown_fields=True):
     """Whether none of ``exprs`` holds."""
 
     exprs: tuple[Expr, ...]
@@ -61,14 +61,14 @@ class Not(Struct, frozen=True, tag="not"):
 Expr: TypeAlias = Status | And | Or | Not
 
 
-class When(Struct, frozen=True):
+class When(Struct, frozen=True, forbid_unknown_fields=True):
     """The reachability is ``status`` while all of ``exprs`` hold."""
 
     status: str
     exprs: tuple[Expr, ...] = ()
 
 
-class Rule(Struct, frozen=True, omit_defaults=True):
+class Rule(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """A presence rule.
 
     ``acl``: the names of the watchers for whom it is.  None: for all for whom there is no other.  An empty

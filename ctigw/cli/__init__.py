@@ -1,5 +1,5 @@
 """The command line: the gateway (`serve`), clients of one (`client`, `phone`, `presence`, `changes`), its
-database (`admin`, `people`).
+database (`admin`, `directory`, `people`, `site`, `users`).
 """
 
 from __future__ import annotations
@@ -20,7 +20,10 @@ MODULES = {
     ),
     "presence": ("presence",),
     "changes": ("changes",),
-    "admin": ("user", "line", "app", "calls", "audit", "db"),
+    "users": ("user", "licence", "property"),
+    "admin": ("line", "app", "calls", "audit", "db"),
+    "site": ("setting", "dial-rule"),
+    "directory": ("directory",),
     "people": ("contact", "group", "rule", "recent"),
 }
 OWN = {name: module for module, names in MODULES.items() for name in names}

@@ -1,29 +1,27 @@
-"""The commands for the gateway's database: who may log in, whose the lines are, what was done."""
+"""The commands for the gateway's database: whose the lines are, which programs may log in, what was done."""
 
 from __future__ import annotations
 
 import re
-import sys
 import time
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import click
 
-from ctigw.cli.running import ask_password
+from ctigw.cli.passwords import given_password, stdin_option
 from ctigw.cli.stored import at, database, in_directory, stored, table
 
 if TYPE_CHECKING:  # slow to import, for every command
     from sqlalchemy.orm import Session
 
+    from ctigw.directory.applications import Kind
 
+_WORDS = {"monitor": "monitor", "control": "control", "users": "act for", "administer": "administer"}
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
-stdin_option = click.option(
-    "--password-stdin", is_flag=True, help="Read the password from standard input instead of asking for it."
-)
 limit_option = click.option(
     "--limit", type=click.IntRange(1, 1_000_000), default=100, show_default=True, help="Not more than these."
 )
@@ -33,72 +31,8 @@ since_option = click.option(
     callback=lambda _context, _option, text: text and _since(text, time.time()),
     help="Not older than: 90s, 30m, 2h, 7d, or a local date such as 2026-03-01 or 2026-03-01T09:30.",
 )
-kind_argument = click.argument("kind", type=click.Choice(["monitor", "control"]))
-
-
-@click.group()
-def user() -> None:
-    """Those who may log in."""
-
-
-@user.command("add")
-@click.argument("name")
-@click.option("--display", default="", help="The name that is shown.")
-@stdin_option
-@stored
-def user_add(name: str, display: str, password_stdin: bool, file: Path | None, data: Path) -> None:
-    """Add the user NAME, such as alice@example.com."""
-    from ctigw.directory import users
-
-    password = _password(password_stdin)
-    in_directory(file, data, lambda session: users.add(session, name, password, display))
-    click.echo(f"user {name} added")
-
-
-@user.command("list")
-@stored
-def user_list(file: Path | None, data: Path) -> None:
-    """List the users and their lines."""
-    from ctigw.directory import users
-
-    found = in_directory(file, data, users.users, make=False)
-    table(("NAME", "SHOWN AS", "LINES"), ((u.name, u.display_name, " ".join(u.lines)) for u in found))
-
-
-@user.command("remove")
-@click.argument("name")
-@stored
-def user_remove(name: str, file: Path | None, data: Path) -> None:
-    """Remove the user NAME; their lines stay."""
-    from ctigw.directory import users
-
-    in_directory(file, data, lambda session: users.remove(session, name))
-    click.echo(f"user {name} removed")
-
-
-@user.command("password")
-@click.argument("name")
-@stdin_option
-@stored
-def user_password(name: str, password_stdin: bool, file: Path | None, data: Path) -> None:
-    """Set the password of the user NAME."""
-    from ctigw.directory import users
-
-    password = _password(password_stdin)
-    in_directory(file, data, lambda session: users.set_password(session, name, password))
-    click.echo(f"password of {name} set")
-
-
-@user.command("display")
-@click.argument("name")
-@click.argument("display")
-@stored
-def user_display(name: str, display: str, file: Path | None, data: Path) -> None:
-    """Show the user NAME as DISPLAY."""
-    from ctigw.directory import users
-
-    in_directory(file, data, lambda session: users.set_display_name(session, name, display))
-    click.echo(f"user {name} is shown as {display}")
+kind_argument = click.argument("kind", type=click.Choice(["monitor", "control", "users", "administer"]))
+patterns_argument = click.argument("patterns", nargs=-1)
 
 
 @click.group()
@@ -165,7 +99,7 @@ def app_add(name: str, password_stdin: bool, file: Path | None, data: Path) -> N
     """Add the application NAME."""
     from ctigw.directory import applications
 
-    password = _password(password_stdin)
+    password = given_password(password_stdin)
     in_directory(file, data, lambda session: applications.add(session, name, password))
     click.echo(f"application {name} added")
 
@@ -177,46 +111,58 @@ def app_list(file: Path | None, data: Path) -> None:
     from ctigw.directory import applications
 
     found = in_directory(file, data, applications.applications, make=False)
-    rows = ((a.name, " ".join(a.monitor), " ".join(a.control)) for a in found)
-    table(("NAME", "MONITORS", "CONTROLS"), rows)
+    rows = (
+        (
+            a.name,
+            " ".join(a.monitor),
+            " ".join(a.control),
+            " ".join(a.users),
+            "yes" if a.administers else "",
+        )
+        for a in found
+    )
+    table(("NAME", "MONITORS", "CONTROLS", "ACTS FOR", "ADMINISTERS"), rows)
 
 
 @app.command("grant")
 @click.argument("name")
 @kind_argument
-@click.argument("patterns", nargs=-1, required=True)
+@patterns_argument
 @stored
-def app_grant(
-    name: str, kind: Literal["monitor", "control"], patterns: Sequence[str], file: Path | None, data: Path
-) -> None:
-    """Let NAME monitor or control the lines of PATTERNS: 2001, "20*", 2001-2005 or "*"."""
+def app_grant(name: str, kind: Kind, patterns: Sequence[str], file: Path | None, data: Path) -> None:
+    """Let NAME do something.
+
+    \b
+    monitor     watch the lines of PATTERNS: 2001, "20*", 2001-2005 or "*"
+    control     make and end calls of the lines of PATTERNS
+    users       act for the users of PATTERNS without their passwords: alice@example.com, "*@example.com"
+    administer  change everybody's settings (without PATTERNS)
+    """
     from ctigw.directory import applications
 
     def grant(session: Session) -> None:
-        for pattern in patterns:
+        for pattern in patterns or _without(kind):
             applications.grant(session, name, kind, pattern)
 
     in_directory(file, data, grant)
-    click.echo(f"{name} may {kind} {' '.join(patterns)}")
+    click.echo(" ".join((name, "may", _WORDS[kind], *patterns)))
 
 
 @app.command("revoke")
 @click.argument("name")
 @kind_argument
-@click.argument("patterns", nargs=-1, required=True)
+@patterns_argument
 @stored
-def app_revoke(
-    name: str, kind: Literal["monitor", "control"], patterns: Sequence[str], file: Path | None, data: Path
-) -> None:
+def app_revoke(name: str, kind: Kind, patterns: Sequence[str], file: Path | None, data: Path) -> None:
     """Take back what NAME was granted in the same words."""
     from ctigw.directory import applications
 
     def revoke(session: Session) -> None:
-        for pattern in patterns:
+        for pattern in patterns or _without(kind):
             applications.revoke(session, name, kind, pattern)
 
     in_directory(file, data, revoke)
-    click.echo(f"{name} was granted {kind} {' '.join(patterns)}, and is no longer")
+    click.echo(" ".join((name, "was granted to", _WORDS[kind], *patterns)) + ", and is no longer")
 
 
 @app.command("password")
@@ -227,7 +173,7 @@ def app_password(name: str, password_stdin: bool, file: Path | None, data: Path)
     """Set the password of the application NAME."""
     from ctigw.directory import applications
 
-    password = _password(password_stdin)
+    password = given_password(password_stdin)
     in_directory(file, data, lambda session: applications.set_password(session, name, password))
     click.echo(f"password of {name} set")
 
@@ -317,11 +263,11 @@ def db_revision(file: Path | None, data: Path) -> None:
         click.echo(f"at {opened.revision() or 'nothing'}, needs {HEAD}")
 
 
-def _password(from_stdin: bool) -> str:
-    """Never an argument: those can be seen by everybody on the machine."""
-    if from_stdin:
-        return sys.stdin.readline().rstrip("\r\n")
-    return ask_password("--password-stdin reads it", twice=True)
+def _without(kind: Kind) -> tuple[str]:
+    """The pattern of a right that is granted without one."""
+    if kind != "administer":
+        raise click.UsageError("PATTERNS are missing")
+    return ("",)
 
 
 def _since(text: str, now: float) -> float:
@@ -334,4 +280,4 @@ def _since(text: str, now: float) -> float:
         raise click.BadParameter(f"{text!r} is neither 90s, 30m, 2h or 7d nor a date") from None
 
 
-COMMANDS: tuple[click.Command, ...] = (user, line, app, calls, audit, db)
+COMMANDS: tuple[click.Command, ...] = (line, app, calls, audit, db)

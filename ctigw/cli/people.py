@@ -5,25 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
+from ctigw.cli.parts import WHY, all_done, do
 from ctigw.cli.stored import in_directory, stored, table
 from ctigw.rules import Rule, Visibility
 
 if TYPE_CHECKING:  # slow to import, for every command
     from sqlalchemy.orm import Session
-
-    from ctigw.directory.outcomes import Done
-
-# The same for people as `outcomes.Outcome` for programs.
-WHY = {
-    "FAILED": "it is there already, there is no such user, or it is not one line of at most 255 characters",
-    "NO_CONTACT": "there is no such user (--elsewhere: at another server), or they are no contact",
-    "NO_GROUP": "there is no such group",
-    "NO_RULE": "there is no such rule",
-}
 
 
 def _index(_context: object, _option: object, text: str | None) -> Decimal | None:
@@ -87,7 +78,7 @@ def contact_add(
 
     wanted = contacts.Wanted(inside, name, index, nickname)
     foreign = [name.strip().lower().partition("@")[2]] if elsewhere else []
-    _do(file, data, lambda session: contacts.add(session, user, [wanted], foreign=foreign))
+    do(file, data, lambda session: contacts.add(session, user, [wanted], foreign=foreign))
     click.echo(f"{name} is a contact of {user}")
 
 
@@ -100,7 +91,7 @@ def contact_remove(user: str, name: str, inside: str, file: Path | None, data: P
     """Remove NAME from the contacts of USER."""
     from ctigw.directory import contacts
 
-    _do(file, data, lambda session: contacts.remove(session, user, [(inside, name)]))
+    do(file, data, lambda session: contacts.remove(session, user, [(inside, name)]))
     click.echo(f"{name} is removed from the contacts of {user}")
 
 
@@ -131,7 +122,7 @@ def group_add(user: str, name: str, index: Decimal | None, file: Path | None, da
     from ctigw.directory import groups
 
     wanted = groups.Wanted(name, index)
-    _do(file, data, lambda session: groups.add(session, user, [wanted]))
+    do(file, data, lambda session: groups.add(session, user, [wanted]))
     click.echo(f"group {name} of {user} added")
 
 
@@ -148,7 +139,7 @@ def group_remove(user: str, name: str, file: Path | None, data: Path) -> None:
     def work(session: Session) -> None:
         if name not in [each.name for each in lists.contact_list(session, user)]:
             raise DirectoryError(WHY["NO_GROUP"])  # programs are told that it is gone
-        _all_done(groups.remove(session, user, [name]))
+        all_done(groups.remove(session, user, [name]))
 
     in_directory(file, data, work)
     click.echo(f"group {name} of {user} removed")
@@ -205,19 +196,14 @@ def rule_set(
     """
     from msgspec.structs import replace
 
-    from ctigw.directory import names, rules
+    from ctigw.directory import rules
 
     def work(session: Session) -> None:
         old = next((x for x in rules.rules_of(session, user) if x.name == name), Rule(name))
         new = replace(old, visibility=Visibility(visibility), excluded_sources=tuple(sources))
-        if old.acl is not None and not watchers:  # only a new rule is for all others
-            rules.delete_rules(session, user, [name])
-        _all_done(rules.set_rules(session, user, [new]))
-        if watchers:
-            before = rules.acl(session, user, name) or ()
-            _all_done(rules.add_acl(session, user, name, watchers), "there is no such watcher: {}", watchers)
-            stay = {names.person(names.user_name(user), watcher) for watcher in watchers}
-            rules.delete_acl(session, user, name, [each for each in before if each not in stay])
+        all_done(rules.set_rules(session, user, [new]))
+        done = rules.set_acl(session, user, name, watchers or None)
+        all_done(done, "there is no such watcher: {}", watchers)
 
     in_directory(file, data, work)
     click.echo(f"rule {name} of {user} set")
@@ -231,7 +217,7 @@ def rule_remove(user: str, name: str, file: Path | None, data: Path) -> None:
     """Remove the presence rule NAME of USER."""
     from ctigw.directory import rules
 
-    _do(file, data, lambda session: rules.delete_rules(session, user, [name]))
+    do(file, data, lambda session: rules.delete_rules(session, user, [name]))
     click.echo(f"rule {name} of {user} removed")
 
 
@@ -244,23 +230,6 @@ def recent(user: str, file: Path | None, data: Path) -> None:
 
     found = in_directory(file, data, lambda session: communications.communications(session, user), make=False)
     table(("AT", "TYPE", "DATA"), ((x.timestamp, x.type, x.data) for x in found))
-
-
-def _do(file: Path | None, data: Path, work: Any) -> None:
-    in_directory(file, data, lambda session: _all_done(work(session)))
-
-
-def _all_done(done: Done, why: str = "", parts: Sequence[str] = ()) -> None:
-    """Raises `DirectoryError` for the first part that failed, and undoes the others with it.
-
-    ``why`` it failed, where that is known better than by the outcome, with room for the part's name.
-    """
-    from ctigw.directory.errors import DirectoryError
-    from ctigw.directory.outcomes import Outcome
-
-    for index, outcome in enumerate(done.outcomes):
-        if outcome is not Outcome.SUCCEEDED:
-            raise DirectoryError(why.format(parts[index]) if why else WHY[outcome.name])
 
 
 COMMANDS: tuple[click.Command, ...] = (contact, group, rule, recent)

@@ -1,1 +1,1 @@
-"""Who may log in, and which lines they may watch and control."""
+"""Who may log in and what they may do, whom they know, and what is set for them and for the site."""

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from ctigw import patterns
 from ctigw.directory import names
 from ctigw.directory.errors import DirectoryError
-from ctigw.directory.passwords import hash_password
+from ctigw.directory.passwords import Kept, keep
 from ctigw.store.tables import Application, ApplicationRight
 
 Kind = Literal["monitor", "control", "users", "administer"]
@@ -33,12 +33,12 @@ class ApplicationInfo:
     administers: bool = False
 
 
-def add(session: Session, name: str, password: str) -> None:
-    """A new application, without any right."""
+def add(session: Session, name: str, password: str | Kept | None) -> None:
+    """A new application, without any right; without ``password`` it cannot log in until it has one."""
     name = names.application_name(name)
     if session.get(Application, name):
         raise DirectoryError(f"there is an application {name} already")
-    session.add(Application(name=name, password_hash=hash_password(password)))
+    session.add(Application(name=name, password_hash="" if password is None else _hash(password)))
     session.flush()
 
 
@@ -48,9 +48,9 @@ def remove(session: Session, name: str) -> None:
     session.flush()
 
 
-def set_password(session: Session, name: str, password: str) -> None:
+def set_password(session: Session, name: str, password: str | Kept) -> None:
     """Replace the password."""
-    names.application(session, name).password_hash = hash_password(password)
+    names.application(session, name).password_hash = _hash(password)
 
 
 def grant(session: Session, name: str, kind: Kind, pattern: str = "") -> None:
@@ -58,7 +58,7 @@ def grant(session: Session, name: str, kind: Kind, pattern: str = "") -> None:
 
     To administer has no pattern.
     """
-    right = (names.application(session, name).name, kind, _CHECKS[kind](pattern))
+    right = (names.application(session, name).name, kind, checked(kind, pattern))
     if session.get(ApplicationRight, right):
         return
     of_name = select(func.count()).where(ApplicationRight.application == right[0])
@@ -70,7 +70,7 @@ def grant(session: Session, name: str, kind: Kind, pattern: str = "") -> None:
 
 def revoke(session: Session, name: str, kind: Kind, pattern: str = "") -> None:
     """Take back what was granted in the same words."""
-    key = (names.application(session, name).name, kind, _CHECKS[kind](pattern))
+    key = (names.application(session, name).name, kind, checked(kind, pattern))
     right = session.get(ApplicationRight, key)
     if right is None:
         raise DirectoryError(f"{name} has no right to {kind} {pattern}".rstrip())
@@ -94,6 +94,15 @@ def applications(session: Session) -> list[ApplicationInfo]:
     """All, by name."""
     found = session.scalars(select(Application.name).order_by(Application.name)).all()
     return [rights(session, name) for name in found]
+
+
+def checked(kind: Kind, pattern: str) -> str:
+    """``pattern`` as it is kept for the right ``kind``."""
+    return _CHECKS[kind](pattern)
+
+
+def _hash(password: str | Kept) -> str:
+    return (keep(password) if isinstance(password, str) else password).hash
 
 
 def _lines(pattern: str) -> str:

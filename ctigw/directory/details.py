@@ -15,7 +15,7 @@ Changes = tuple[Change, ...]
 _LONGEST = {"telephone_number": 64, "locale": 64}
 
 
-class Details(Struct, frozen=True):
+class Details(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """Each is one line, "" for unknown.
 
     ``manager``: as whoever writes it calls them, which need not be a user; ``locale``: such as

@@ -32,6 +32,11 @@ def dial_rules(session: Session) -> tuple[DialRuleItem, ...]:
     return tuple(_item(row) for row in session.scalars(select(DialRuleRow).order_by(*order)))
 
 
+def dial_rule(session: Session, type_: int, name: str) -> DialRuleItem:
+    """One of them."""
+    return _item(_row(session, type_, name))
+
+
 def add(session: Session, rule: DialRuleItem) -> Changes:
     """A new rule."""
     _check(rule)

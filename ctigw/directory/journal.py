@@ -101,14 +101,15 @@ class LongTermItem(Struct, frozen=True):
 class SystemItem(Struct, frozen=True):
     """Settings of the site that are told together, as UCCN's ``object``: names and values, in its order.
 
-    Of a user: what is theirs in the place of the site's.
+    Of a user: what is theirs in the place of the site's.  A password is empty here: `system.told` has it, and
+    what somebody is told who has something of their own.
     """
 
     object: str
     properties: tuple[tuple[str, str], ...]
 
 
-class DialRuleItem(Struct, frozen=True):
+class DialRuleItem(Struct, frozen=True, forbid_unknown_fields=True):
     """How a number is made another one before it is dialled (``type`` 1) or looked up (2).
 
     It is for numbers that begin so and have so many digits; so many are removed and the prefix put before.

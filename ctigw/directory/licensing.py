@@ -16,7 +16,7 @@ from ctigw.store.tables import User
 Changes = tuple[Change, ...]
 
 
-class Features(Struct, frozen=True):
+class Features(Struct, frozen=True, forbid_unknown_fields=True):
     """``ups``: presence at all (enableUPS); ``base``: the soft client (enableUPC), and in it messages,
     calls and video.
     """

@@ -5,7 +5,9 @@ All raise `DirectoryError`, and return what changed for owners.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -51,6 +53,22 @@ def remove(session: Session, number: str) -> Changes:
     session.delete(row)
     session.flush()
     return _changed(session, row.number, row.owner, None)
+
+
+def give(session: Session, owner: str, numbers: Sequence[str]) -> Changes:
+    """Let ``numbers``, and no others, be the lines of ``owner``.
+
+    There need not be lines of these numbers yet, and those that are may be somebody else's.
+    """
+    name = names.user(session, owner).name
+    wanted = dict.fromkeys(map(names.line_number, numbers))
+    has = set(session.scalars(select(Line.number).where(Line.owner == name)))
+    changes = [assign(session, number, None) for number in sorted(has - wanted.keys())]
+    for number in wanted:
+        if number not in has:
+            change = add if session.get(Line, number) is None else assign
+            changes.append(change(session, number, name))
+    return tuple(chain.from_iterable(changes))
 
 
 def lines(session: Session) -> list[LineInfo]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -14,6 +15,21 @@ if TYPE_CHECKING:  # imported at the first password: many a gateway never sees o
 # Of a password that nobody knows, with today's parameters; a test compares them.
 NOBODYS = "$argon2id$v=19$m=19456,t=2,p=1$IFsyHE5KrAaNNfW9NrL7iQ$VbwhtF1msUjqmG3aRPpvr/YcHDUbhe3Hzq2GscIkxJ8"
 LONGEST = 1024
+# Of a hash: its characters, and the KiB and rounds that it may cost to verify it.
+LONGEST_HASH = 255
+MOST_MEMORY = 1 << 20
+MOST_TIME = 64
+_MD5, _SHA256 = re.compile(r"[0-9a-f]{32}"), re.compile(r"[0-9a-f]{64}")
+
+
+class Kept(NamedTuple):
+    """What is kept of a password.  ``ha1_md5`` and ``ha1_sha256``: None for an application, which has no SIP,
+    and where the password was set before there was SIP.
+    """
+
+    hash: str
+    ha1_md5: str | None = None
+    ha1_sha256: str | None = None
 
 
 class Ha1(NamedTuple):
@@ -42,6 +58,30 @@ def hash_password(password: str) -> str:
         return _hasher().hash(password)
     except UnicodeEncodeError:
         raise DirectoryError("the password is not text") from None
+
+
+def keep(password: str, name: str | None = None) -> Kept:
+    """What to keep of ``password``, for SIP too if it is of the user ``name``.  Raises `DirectoryError`.
+
+    Slow, and needs no database: what was made in time is as good as a password wherever one is set.
+    """
+    kept = hash_password(password)
+    return Kept(kept) if name is None else Kept(kept, *sip_ha1(name, password))
+
+
+def is_kept(kept: Kept) -> bool:
+    """Whether ``kept``, which was written elsewhere, is of a password, and not too much work to verify."""
+    from argon2 import extract_parameters
+    from argon2.exceptions import InvalidHashError
+
+    try:
+        found = extract_parameters(kept.hash)
+    except InvalidHashError:
+        return False
+    short = len(kept.hash) <= LONGEST_HASH and kept.hash.isascii() and kept.hash.isprintable()
+    little = found.memory_cost <= MOST_MEMORY and found.time_cost <= MOST_TIME
+    digests = ((kept.ha1_md5, _MD5), (kept.ha1_sha256, _SHA256))
+    return short and little and all(text is None or form.fullmatch(text) for text, form in digests)
 
 
 def verify_password(kept: str | None, password: str) -> bool:

@@ -3,7 +3,7 @@
 Where clients were never seen, this is what is decided.  To set a rule replaces it but for its list, which
 only `add_acl` and `delete_acl` change.  A rule has no list until the first watcher is added; when the last
 one is taken out the list stays, empty, and the rule is for nobody: only a rule that is set anew, after it was
-deleted, is for everybody again.  To add a watcher twice succeeds.
+deleted, is for everybody again, or one of which an administrator says so.  To add a watcher twice succeeds.
 """
 
 from __future__ import annotations
@@ -125,6 +125,35 @@ def delete_acl(session: Session, user: str, rule: str, watchers: Sequence[str]) 
     rows.delete(session, AclRow.__tablename__, ("owner", "rule", "watcher"), _entries(owner, rule, gone))
     changes = [Change(Kind.ACL, owner, AclItem(rule, name), None) for name in gone]
     return Done(tuple(outcomes), journal.record(session, changes))
+
+
+def set_acl(
+    session: Session,
+    user: str,
+    rule: str,
+    watchers: Sequence[str] | None,
+    *,
+    foreign: Collection[str] = (),
+) -> Done:
+    """Let exactly ``watchers`` be in the list of ``rule``; None: it has no list, and is for all others.
+
+    As administrators say it, not clients.  The outcomes are those of `add_acl`.
+    """
+    owner = names.user(session, user).name
+    found = _load(session, owner).get(rule)
+    if found is None:
+        return Done((Outcome.NO_RULE,) * max(1, len(watchers or ())), ())
+    stay = set(_people(owner, watchers or ()))
+    gone = delete_acl(session, owner, rule, [name for name in found.acl or () if name not in stay])
+    done = add_acl(session, owner, rule, watchers or (), foreign=foreign)
+    changes = (*gone.changes, *done.changes)
+    listed = watchers is not None
+    if listed is not (found.acl is not None):
+        alone = _alone(found)
+        kept = (owner, rule, listed, rules.encode(alone))
+        rows.upsert(session, RuleRow.__tablename__, _COLUMNS, _COLUMNS[:2], [kept])
+        changes = changes or journal.record(session, [Change(Kind.RULE, owner, alone, alone)])
+    return Done(done.outcomes, changes)
 
 
 def forget_watcher(session: Session, name: str) -> list[Change]:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import NamedTuple
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -34,6 +35,7 @@ from ctigw.directory.vocabulary import (
 )
 from ctigw.store import rows
 from ctigw.store.tables import SystemRow, UserSystemRow
+from ctigw.values import Enum
 
 Changes = tuple[Change, ...]
 Properties = tuple[tuple[str, str], ...]
@@ -43,7 +45,25 @@ NAMES = frozenset((*SYSTEM, *ELSEWHERE))
 NAMES_OF_A_USER = frozenset().union(*(told.of for told in OF_A_USER))
 HIGHEST_PORT = 65_535
 _PORT = re.compile(r"[1-9][0-9]{0,4}")
+# What is not shown to who only looks.
+SECRETS = frozenset({PASSWORD})
 _NOTHING: Mapping[str, str] = MappingProxyType({})
+
+
+class Whose(Enum):
+    """Whose a value is."""
+
+    DEFAULT = "default"
+    SITE = "site"
+    USER = "user"
+
+
+class Setting(NamedTuple):
+    """A setting, as it is for somebody."""
+
+    name: str
+    value: str
+    whose: Whose
 
 
 def system_config(session: Session, user: str | None, defaults: Mapping[str, str] = _NOTHING) -> Properties:
@@ -58,6 +78,20 @@ def system_config(session: Session, user: str | None, defaults: Mapping[str, str
 def setting(session: Session, name: str, user: str | None = None) -> str:
     """One setting, any of `NAMES`.  Raises `DirectoryError`."""
     return _effective(session, user, _NOTHING)[_known(name, None)]
+
+
+def settings(session: Session, user: str | None = None) -> tuple[Setting, ...]:
+    """All settings, those that SOAP tells first, as ``user`` has them, or the site.
+
+    Raises `DirectoryError`.
+    """
+    own = {} if user is None else stored(session, user)
+    sites = stored(session)
+    found = []
+    for name in (*SYSTEM, *ELSEWHERE):
+        whose = Whose.USER if name in own else Whose.SITE if name in sites else Whose.DEFAULT
+        found.append(Setting(name, own.get(name, sites.get(name, DEFAULTS.get(name, ""))), whose))
+    return tuple(found)
 
 
 def told(session: Session, item: SystemItem, user: str, defaults: Mapping[str, str] = _NOTHING) -> Properties:
@@ -130,7 +164,7 @@ def _keep(session: Session, owner: str | None, values: Mapping[str, str | None])
 def _item(told: Told, values: Mapping[str, str]) -> SystemItem:
     return SystemItem(
         told.object,
-        tuple((name, "" if name == PASSWORD else values[SOAP_NAMES.get(name, name)]) for name in told.names),
+        tuple((name, "" if name in SECRETS else values[SOAP_NAMES.get(name, name)]) for name in told.names),
     )
 
 

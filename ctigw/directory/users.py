@@ -13,12 +13,14 @@ from ctigw.directory import contact_list, contacts, journal, names, rules
 from ctigw.directory.details import Details
 from ctigw.directory.errors import DirectoryError
 from ctigw.directory.journal import Change, Kind, LineItem, UserItem
-from ctigw.directory.passwords import hash_password, sip_ha1
+from ctigw.directory.passwords import Kept, keep
 from ctigw.directory.wildcards import matcher
 from ctigw.store import bindings, messages, publications
 from ctigw.store.tables import Line, User
 
 Changes = tuple[Change, ...]
+# As many as are named in a query.
+_FEW = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +32,18 @@ class UserInfo:
     lines: tuple[str, ...]
 
 
-def add(session: Session, name: str, password: str, display_name: str = "") -> Changes:
-    """A new user; without ``display_name`` shown by the part before the @."""
+def add(session: Session, name: str, password: str | Kept | None, display_name: str = "") -> Changes:
+    """A new user; without ``display_name`` shown by the part before the @.
+
+    Without ``password`` they cannot log in until they have one.
+    """
     name = names.user_name(name)
     if session.get(User, name):
         raise DirectoryError(f"there is a user {name} already")
     shown = _display_name(display_name or name.partition("@")[0])
     row = User(name=name, display_name=shown, password_hash="", calendaring=False)
-    keep_password(row, password)
+    if password is not None:
+        _keep(row, password)
     session.add(row)
     session.flush()
     contact_list.start(session, name)
@@ -62,10 +68,10 @@ def remove(session: Session, name: str) -> Changes:
     return journal.record(session, changes)
 
 
-def set_password(session: Session, name: str, password: str) -> Changes:
+def set_password(session: Session, name: str, password: str | Kept) -> Changes:
     """Replace the password."""
     row = names.user(session, name)
-    keep_password(row, password)
+    _keep(row, password)
     session.flush()
     return _changed(session, row, row.display_name)
 
@@ -78,12 +84,6 @@ def set_display_name(session: Session, name: str, display_name: str) -> Changes:
     return _changed(session, row, before)
 
 
-def keep_password(row: User, password: str) -> None:
-    """Keep ``password`` in all the forms that are needed."""
-    row.password_hash = hash_password(password)
-    row.sip_ha1_md5, row.sip_ha1_sha256 = sip_ha1(row.name, password)
-
-
 def users(session: Session) -> list[UserInfo]:
     """All, by name."""
     lines = _lines(session, None)
@@ -91,6 +91,12 @@ def users(session: Session) -> list[UserInfo]:
         UserInfo(name, shown, tuple(lines.get(name, ())))
         for name, shown in session.execute(select(User.name, User.display_name).order_by(User.name))
     ]
+
+
+def info(session: Session, name: str) -> UserInfo:
+    """One of them."""
+    row = names.user(session, name)
+    return UserInfo(row.name, row.display_name, tuple(_lines(session, [row.name]).get(row.name, ())))
 
 
 def search(session: Session, first: str, last: str, most: int) -> list[tuple[UserInfo, Details]]:
@@ -116,9 +122,9 @@ def search(session: Session, first: str, last: str, most: int) -> list[tuple[Use
 
 
 def _lines(session: Session, owners: Sequence[str] | None) -> dict[str | None, list[str]]:
-    """The lines of ``owners``, or of everybody, in their order."""
+    """The lines of ``owners``, or of everybody, in their order; of many it is those of everybody."""
     query = select(Line.number, Line.owner).order_by(Line.number)
-    if owners is not None:
+    if owners is not None and len(owners) <= _FEW:
         query = query.where(Line.owner.in_(owners))
     found: dict[str | None, list[str]] = {}
     for number, owner in session.execute(query):
@@ -129,6 +135,11 @@ def _lines(session: Session, owners: Sequence[str] | None) -> dict[str | None, l
 def _changed(session: Session, row: User, shown_before: str) -> Changes:
     old, new = UserItem(shown_before), UserItem(row.display_name)
     return journal.record(session, [Change(Kind.USER, row.name, old, new)])
+
+
+def _keep(row: User, password: str | Kept) -> None:
+    kept = keep(password, row.name) if isinstance(password, str) else password
+    row.password_hash, row.sip_ha1_md5, row.sip_ha1_sha256 = kept
 
 
 def _display_name(text: str) -> str:

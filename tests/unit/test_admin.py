@@ -42,9 +42,22 @@ def test_applications(desk: Desk) -> None:
     desk.said("app grant acd monitor 20* 3001")
     desk.said("app grant acd control 2001-2005")
     desk.said("app revoke acd monitor 3001")
-    assert desk.said("app list") == "NAME  MONITORS  CONTROLS\nacd   20*       2001-2005\n"
+    assert desk.said("app grant acd users *@example.com") == "acd may act for *@example.com\n"
+    assert desk.said("app grant acd administer") == "acd may administer\n"
+    assert desk.said("app list") == (
+        "NAME  MONITORS  CONTROLS   ACTS FOR       ADMINISTERS\n"
+        "acd   20*       2001-2005  *@example.com  yes\n"
+    )
+    assert desk.said("app revoke acd users *@example.com").startswith("acd was granted to act for *@")
+    desk.said("app revoke acd administer")
+    assert desk.said("app list").splitlines()[1:] == ["acd   20*       2001-2005  -         -"]
     desk.said("app remove acd")
-    assert desk.said("app list") == "NAME  MONITORS  CONTROLS\n"
+    assert desk.said("app list") == "NAME  MONITORS  CONTROLS  ACTS FOR  ADMINISTERS\n"
+
+
+@pytest.mark.parametrize("words", ["grant acd monitor", "revoke acd users", "grant acd watch *"])
+def test_a_right_to_lines_or_users_says_which(desk: Desk, words: str) -> None:
+    assert desk.do(f"app {words}").exit_code == 2
 
 
 def test_passwords_are_asked_for_twice_or_read(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -69,6 +82,7 @@ def test_where_there_is_no_terminal_nothing_is_asked(desk: Desk, monkeypatch: py
     ("words", "status", "why"),
     [
         ("user remove zoe@example.com", 1, "ctigw: there is no user zoe@example.com\n"),
+        ("app grant acd users alice", 1, "ctigw: there is no application acd\n"),
         ("app grant acd monitor *", 1, "ctigw: there is no application acd\n"),
         ("line add 20*", 1, "ctigw: '20*' is not a line's number: up to 64 letters, digits and + # . _\n"),
         ("user list --config /nowhere", 2, "ctigw: /nowhere: No such file or directory\n"),

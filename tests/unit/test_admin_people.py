@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ctigw.cli import people
+from ctigw.cli import parts
 from ctigw.directory import contact_list, recent, rules
 from ctigw.directory.outcomes import Outcome
 from ctigw.directory.recent import Communication
@@ -83,16 +83,16 @@ def test_recent_communications(desk: Desk) -> None:
 @pytest.mark.parametrize(
     ("words", "why"),
     [
-        (f"contact add {ALICE} zoe", people.WHY["NO_CONTACT"]),
-        (f"contact add {ALICE} zoe@example.org", people.WHY["NO_CONTACT"]),
-        (f"contact add {ALICE} bob --group none", people.WHY["NO_GROUP"]),
-        (f"contact add {ALICE} bob --index NaN", people.WHY["FAILED"]),
-        (f"contact remove {ALICE} bob", people.WHY["NO_CONTACT"]),
-        (f"group remove {ALICE} none", people.WHY["NO_GROUP"]),
-        (f"group add {ALICE} ''", people.WHY["FAILED"]),
+        (f"contact add {ALICE} zoe", parts.WHY["NO_CONTACT"]),
+        (f"contact add {ALICE} zoe@example.org", parts.WHY["NO_CONTACT"]),
+        (f"contact add {ALICE} bob --group none", parts.WHY["NO_GROUP"]),
+        (f"contact add {ALICE} bob --index NaN", parts.WHY["FAILED"]),
+        (f"contact remove {ALICE} bob", parts.WHY["NO_CONTACT"]),
+        (f"group remove {ALICE} none", parts.WHY["NO_GROUP"]),
+        (f"group add {ALICE} ''", parts.WHY["FAILED"]),
         (f"rule set {ALICE} a --watcher bob --watcher zoe", "there is no such watcher: zoe"),
-        (f"rule set {ALICE} '' --watcher bob", people.WHY["FAILED"]),
-        (f"rule remove {ALICE} none", people.WHY["NO_RULE"]),
+        (f"rule set {ALICE} '' --watcher bob", parts.WHY["FAILED"]),
+        (f"rule remove {ALICE} none", parts.WHY["NO_RULE"]),
         ("recent zoe", "'zoe' is not a user's name, such as alice@example.com"),
         ("contact list zoe@b", "there is no user zoe@b"),
         ("group list zoe@b", "there is no user zoe@b"),
@@ -119,4 +119,4 @@ def test_where_there_is_no_database_nothing_is_listed_and_none_is_made(tmp_path:
 
 
 def test_the_words_are_those_of_the_directory() -> None:
-    assert set(people.WHY) == {outcome.name for outcome in Outcome} - {"SUCCEEDED"}
+    assert set(parts.WHY) == {outcome.name for outcome in Outcome} - {"SUCCEEDED"}
