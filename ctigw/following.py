@@ -6,19 +6,22 @@ beside the gateway; who has changed something in this process has it looked at a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import structlog
 from msgspec import MsgspecError, Struct
+from msgspec.structs import replace
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 
-from ctigw.directory import journal, long_term, people
-from ctigw.directory.journal import Change, Kind
+from ctigw.directory import journal, long_term, people, system
+from ctigw.directory.errors import DirectoryError
+from ctigw.directory.journal import Change, Kind, SystemItem
 from ctigw.directory.people import Profile
 from ctigw.net.background import spawn
 from ctigw.store.database import Database, DatabaseError
@@ -34,7 +37,7 @@ class Following:
 
     ``put`` is told profiles that are new or have changed, ``gone`` the name of who is no more, ``long_term``
     a name and a document, or None.  Then ``changed`` is told each change once, in their order, and ``told``
-    that there may be something to send.
+    that there may be something to send.  ``defaults``: settings of the site that were not set.
     """
 
     def __init__(
@@ -47,8 +50,9 @@ class Following:
         long_term: Callable[[str, bytes | None], None],
         changed: Callable[[Sequence[Change]], None],
         told: Callable[[], None],
+        defaults: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
-        self._database, self._put, self._gone = database, put, gone
+        self._database, self._put, self._gone, self._defaults = database, put, gone, defaults
         self._long_term, self._changed, self._told = long_term, [changed], told
         # The number of the last change that all have been told of.
         self._last = 0
@@ -103,7 +107,7 @@ class Following:
         more = True
         while more and self._running:
             try:
-                news = await self._database.submit(_news, self._last)
+                news = await self._database.submit(_news, self._last, self._defaults)
             except DatabaseError as error:
                 log.debug("the directory cannot be looked at", why=str(error))
                 return
@@ -123,9 +127,9 @@ class Following:
             self._tell(self._long_term, name, body)
         for changed in self._changed:
             self._tell(changed, news.changes)
-        self._last = news.changes[-1].number
+        self._last = news.last
         self._tell(self._told)
-        return len(news.changes) >= journal.MOST
+        return news.more
 
     def _know(self, profiles: Sequence[Profile], unreadable: Sequence[str]) -> None:
         for name in unreadable:
@@ -143,9 +147,11 @@ class Following:
 
 class _News(Struct):
     """What has changed; ``gone`` are no more, or were not in between; of the ``unreadable`` nothing new can
-    be known.
+    be known.  ``last``: the number of the last change; ``more``: there are others after it.
     """
 
+    last: int
+    more: bool
     changes: list[Change]
     gone: list[str]
     profiles: list[Profile]
@@ -153,7 +159,7 @@ class _News(Struct):
     long_term: list[tuple[str, bytes | None]]
 
 
-def _news(session: Session, after: int) -> _News | None:
+def _news(session: Session, after: int, defaults: Mapping[str, str]) -> _News | None:
     changes = journal.since(session, after)
     if not changes:
         return None
@@ -164,12 +170,31 @@ def _news(session: Session, after: int) -> _News | None:
     removed = dict.fromkeys(c.user for c in changes if c.kind is Kind.USER and c.old and not c.new)
     statuses = dict.fromkeys(c.user for c in changes if c.kind is Kind.LONG_TERM_STATUS)
     return _News(
-        changes=changes,
+        last=changes[-1].number,
+        more=len(changes) >= journal.MOST,
+        changes=[told for change in changes for told in _as_told(session, change, defaults)],
         gone=[name for name in names if name in removed or name not in here],
         profiles=found,
         unreadable=unreadable,
         long_term=[(name, long_term.status(session, name) if name in here else None) for name in statuses],
     )
+
+
+def _as_told(session: Session, change: Change, defaults: Mapping[str, str]) -> list[Change]:
+    """``change``, with all that whoever is told of it may know: of settings, the values as they are now.
+
+    Who has something of their own in the place of a setting of the site is told that after it.
+    """
+    item = change.new
+    if not isinstance(item, SystemItem):
+        return [change]
+    whose = [change.user or None, *([] if change.user else system.with_their_own(session, item))]
+    try:
+        return [
+            replace(change, user=user or "", new=system.told(session, item, user, defaults)) for user in whose
+        ]
+    except DirectoryError:  # the user is gone
+        return []
 
 
 def _everybody(session: Session) -> tuple[list[Profile], list[str]]:

@@ -12,6 +12,7 @@ from twisted.internet import defer
 from twisted.internet.defer import Deferred
 
 from ctigw.app.sip import Kept, SipSide, join, sip_side
+from ctigw.app.site import system_defaults
 from ctigw.config import Config, ConfigError
 from ctigw.following import Following
 from ctigw.net.sip_endpoint import SipEndpoint, SipError
@@ -80,6 +81,7 @@ def start_sip(
         long_term=side.long_term,
         changed=side.changed,
         told=endpoint.wake,
+        defaults=system_defaults(config),
     )
     following.start()
     ending.callback(following.stop)

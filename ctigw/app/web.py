@@ -21,6 +21,7 @@ from twisted.internet.threads import deferToThread
 from ctigw.app.presence_web import PresenceWebSide, presence_web, trust
 from ctigw.app.sip import SipSide
 from ctigw.app.sip_running import SipRunning
+from ctigw.app.site import system_defaults
 from ctigw.config import Config, ConfigError
 from ctigw.config.web import Interface, WebListener
 from ctigw.directory import long_term
@@ -136,7 +137,7 @@ def web_side(
         domain=config.sip.domains[0],
         node=config.axl.node or socket.gethostname(),
         description=config.axl.description,
-        defaults=_settings(config).system,
+        defaults=system_defaults(config),
     )
     administration = axl.routes(given, sessions, site)
     side = WebSide(sessions, counters, {"epas": epas.routes(), "axl": administration})
@@ -158,7 +159,7 @@ def _settings(config: Config) -> Settings:
     served = (user.local.lower() for server in config.presence.foreign for user in server.users)
     return Settings(
         foreign=frozenset({*routed, *(local.partition("@")[2] for local in served)}),
-        system={"Presence.Domain": config.sip.domains[0]},
+        system=system_defaults(config),
         without_rule=Visibility(config.presence.without_rule),
     )
 

@@ -94,14 +94,24 @@ def settings(session: Session, user: str | None = None) -> tuple[Setting, ...]:
     return tuple(found)
 
 
-def told(session: Session, item: SystemItem, user: str, defaults: Mapping[str, str] = _NOTHING) -> Properties:
+def told(
+    session: Session, item: SystemItem, user: str | None, defaults: Mapping[str, str] = _NOTHING
+) -> SystemItem:
     """What ``user`` is to be told of a change to ``item``, of the site or of theirs: the values as they are
-    now, with the password, and what they have in the place of the site's.
+    now, with the password, and what they have in the place of the site's.  None: who has nothing like that.
 
     Raises `DirectoryError`.
     """
     found = _effective(session, user, defaults)
-    return tuple((name, found[SOAP_NAMES.get(name, name)]) for name, _value in item.properties)
+    names_ = (name for name, _value in item.properties)
+    return SystemItem(item.object, tuple((name, found[SOAP_NAMES.get(name, name)]) for name in names_))
+
+
+def with_their_own(session: Session, item: SystemItem) -> list[str]:
+    """The users who have something of their own in the place of what is in ``item``, by name."""
+    meant = [SOAP_NAMES.get(name, name) for name, _value in item.properties]
+    query = select(UserSystemRow.owner).where(UserSystemRow.name.in_(meant)).distinct()
+    return sorted(session.scalars(query))
 
 
 def stored(session: Session, user: str | None = None) -> dict[str, str]:

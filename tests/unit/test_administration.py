@@ -450,7 +450,7 @@ def test_who_tells_a_change_looks_up_what_there_is_to_tell(session: Session) -> 
     assert isinstance(change.new, SystemItem)
     gateways = {"Presence.Domain": "example.com"}
     for user, port in ((ALICE, "5061"), (BOB, "5060")):
-        found = system.told(session, change.new, user, gateways)
+        found = system.told(session, change.new, user, gateways).properties
         assert [name for name, _ in found] == [name for name, _ in change.new.properties]
         assert (dict(found)["Presence.Primary.Port"], dict(found)["Presence.Domain"]) == (port, "example.com")
 
@@ -459,10 +459,10 @@ def test_a_password_is_in_one_table_only(session: Session) -> None:
     (change,) = system.set_system(session, {"Directory.Password": "hush"})
     assert change.old == change.new
     assert isinstance(change.new, SystemItem)
-    assert dict(system.told(session, change.new, ALICE))["Directory.Password"] == "hush"
+    assert dict(system.told(session, change.new, ALICE).properties)["Directory.Password"] == "hush"
     assert dict(system.system_config(session, ALICE))["Directory.Password"] == "hush"
     system.set_system(session, {"Directory.Password": "own"}, ALICE)
-    assert dict(system.told(session, change.new, ALICE))["Directory.Password"] == "own"
+    assert dict(system.told(session, change.new, ALICE).properties)["Directory.Password"] == "own"
     kept = session.execute(text("SELECT old, new FROM directory_changes")).all()
     assert kept
     assert "hush" not in repr(kept)

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
-from ctigw.directory import contacts, groups, journal, long_term, properties, rules, users
+from ctigw.directory import contacts, groups, journal, long_term, properties, rules, system, users
 from ctigw.directory.journal import Change, Kind, PropertyItem, SystemItem
 from ctigw.directory.people import Profile
 from ctigw.following import LOOK, Following
@@ -47,6 +47,7 @@ class Followed:
             long_term=self._long_term,
             changed=self._changed,
             told=lambda: self._told("told"),
+            defaults={"Presence.Domain": "example.com"},
         )
 
     def _told(self, what: str, name: str = "") -> None:
@@ -162,6 +163,31 @@ async def test_what_is_the_sites_is_nobodys(followed: Followed) -> None:
     await followed.second()
     assert followed.order == [("changed", "1"), ("told", "")]
     assert followed.changes == [kept]
+
+
+@pytest_twisted.ensureDeferred
+async def test_of_a_setting_its_value_is_told_and_of_one_of_the_site_also_what_a_user_has_instead(
+    followed: Followed,
+) -> None:
+    run = followed.database.run_now
+    run(users.add, BOB, "secret")
+    own = {"Presence.Primary.Address": "alices.example.com"}
+    run(system.set_system, own, ALICE)
+    run(system.set_system, {"Presence.Primary.Port": "5070", "Directory.Password": "hush"})
+    assert "hush" not in str(run(journal.since, 0))
+    await followed.second()
+    told = [
+        (change.user, change.new.object, dict(change.new.properties))
+        for change in followed.changes
+        if isinstance(change.new, SystemItem)
+    ]
+    presence = {name: values for name, _, values in told if "Presence.Domain" in values}
+    assert [name for name, *_ in told] == [ALICE, "", "", ALICE]
+    assert told[1][2]["Directory.Password"] == "hush"
+    for name, address in (("", ""), (ALICE, "alices.example.com")):
+        assert presence[name]["Presence.Primary.Address"] == address
+        assert presence[name]["Presence.Primary.Port"] == "5070"
+        assert presence[name]["Presence.Domain"] == "example.com"
 
 
 @pytest_twisted.ensureDeferred
