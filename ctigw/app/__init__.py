@@ -85,8 +85,8 @@ class Gateway:
     # The figures of SIP and of the web, where they are on.
     more_figures: list[Callable[[], Mapping[str, int]]] = field(default_factory=list)
 
-    def figures(self) -> dict[str, int]:
-        """How many there are of everything now, and what was counted since the start."""
+    def own_figures(self) -> dict[str, int]:
+        """The figures of CSTA and the PBX."""
         return {
             "connections": sum(factory.connections for factory in self.factories),
             "sessions": len(self.applications),
@@ -95,8 +95,12 @@ class Gateway:
             "calls": len(self.switch.picture.calls),
             "log entries dropped": self.keeping.dropped,
             **self.counters,
-            **{name: value for figures in self.more_figures for name, value in figures().items()},
         }
+
+    def figures(self) -> dict[str, int]:
+        """How many there are of everything now, and what was counted since the start."""
+        more = {name: value for figures in self.more_figures for name, value in figures().items()}
+        return {**self.own_figures(), **more}
 
     def gone(self, session: Session) -> None:
         """A client is gone: let go of everything that it held."""
@@ -273,7 +277,7 @@ async def start(
         if config.web.listeners:
             from ctigw.app.web import start_web  # as above
 
-            web = start_web(config, database, reactor, joined, keeping, sip, ending)
+            web = start_web(config, database, reactor, joined, keeping, sip, ending, data, addresses)
             joined.more_figures.append(web.figures)
         with _blaming("driver.settings"):
             driver.start()
@@ -287,6 +291,9 @@ def check(config: Config) -> Gateway:
         _endpoint(index, listener, clock)
         with _blaming(f"listeners[{index}].tls_certificate"):
             secured(listener, Factory(), clock)
+    folder = config.log.folder
+    if folder and Path(folder).exists() and not Path(folder).is_dir():
+        raise ConfigError(f"log.folder: {folder}: Not a directory")
     with _blaming("store.url", DatabaseError):
         Database(config.store.url or "sqlite://")
     if config.sip.listeners:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import structlog
@@ -18,6 +19,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.protocol import Factory
 from twisted.internet.threads import deferToThread
 
+from ctigw.app.inside import Inside
 from ctigw.app.presence_web import PresenceWebSide, presence_web, trust
 from ctigw.app.sip import SipSide
 from ctigw.app.sip_running import SipRunning
@@ -35,7 +37,7 @@ from ctigw.net.web import WebFactory
 from ctigw.patience import Patience
 from ctigw.presence.documents import read
 from ctigw.rules import Visibility
-from ctigw.soap import axl
+from ctigw.soap import axl, serviceability
 from ctigw.soap.epas.logins import Logins as EpasLogins
 from ctigw.soap.epas.operations import Settings
 from ctigw.soap.epas.service import Epas
@@ -62,10 +64,11 @@ class _Asker:
 
 @dataclass(slots=True)
 class WebSide:
-    """Everything behind the listeners.  ``changed``: the directory was changed by one of the interfaces."""
+    """Everything behind the listeners.  ``who`` says who has a name and a password."""
 
     sessions: Sessions
     counters: Counter[str]
+    who: Who
     routes: dict[Interface, Mapping[str, Handler]]
     presence: PresenceWebSide | None = None
 
@@ -88,11 +91,12 @@ class WebSide:
 
 @dataclass(slots=True)
 class WebRunning:
-    """``addresses``: where each listener of the configuration is."""
+    """``addresses``: where each configured listener is; ``inside``: what is seen of the gateway there."""
 
     side: WebSide
     factories: list[WebFactory] = field(default_factory=list)
     addresses: list[Any] = field(default_factory=list)
+    inside: Inside | None = None
 
     def figures(self) -> dict[str, int]:
         """How many there are of everything now, and what was counted since the start."""
@@ -140,7 +144,7 @@ def web_side(
         defaults=system_defaults(config),
     )
     administration = axl.routes(given, sessions, site)
-    side = WebSide(sessions, counters, {"epas": epas.routes(), "axl": administration})
+    side = WebSide(sessions, counters, who, {"epas": epas.routes(), "axl": administration})
     if sip is not None:
         side.presence = presence_web(
             config, clock, sip, sessions, who, database.run, means, wake=wake, counters=counters
@@ -197,10 +201,12 @@ def start_web(
     keeping: InDatabase,
     sip: SipRunning | None,
     ending: AsyncExitStack,
+    data: Path,
+    csta: Sequence[Any],
 ) -> WebRunning:
     """Open the listeners and serve; ``ending`` gets what has to be done in the end.
 
-    Raises `ConfigError`.
+    ``data``: the folder for settings; ``csta``: the addresses of the CSTA listeners.  Raises `ConfigError`.
     """
     side = web_side(
         config,
@@ -216,6 +222,8 @@ def start_web(
         sip.following.observe(side.told)
     ending.callback(side.close)
     running = WebRunning(side)
+    running.inside = inside = Inside(config, data, database, reactor, gateway, csta, sip, running)
+    side.routes["serviceability"] = serviceability.routes(inside.given(side.who))
     for index, listener in enumerate(config.web.listeners):
         factory = WebFactory(_routes(side, listener).serve, config.web.limits, reactor, side.counters)
         protected = _protected(index, listener, factory, reactor)

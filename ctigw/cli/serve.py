@@ -63,20 +63,11 @@ config_option = click.option(
 )
 def demo(data: Path, port: int, sip_port: int, web_port: int) -> None:
     """Run the gateway with a simulated PBX of twenty lines; nothing to configure."""
-    from ctigw.directory.demo import DOMAIN, ensure_demo
+    from ctigw.directory.demo import ensure_demo
 
-    control = str(data / "sim.sock")  # where `ctigw sim` looks for it
     if 0 < web_port <= PLAIN_EPAS:
         fail(f"--web-port {web_port}: three more ports are below it, the lowest by {PLAIN_EPAS}", UNUSABLE)
-    config = Config(
-        listeners=(Listener(endpoint=f"tcp:{port}:interface=127.0.0.1"),),
-        driver=DriverSettings(settings={"script": "demo", "control": control}),
-        sip=Sip(listeners=_demo_listeners(data, sip_port), domains=(DOMAIN,)),
-        # Colleagues see each other: nobody has to make a rule first.
-        presence=Presence(without_rule="all", recent_messages=True),
-        web=Web(listeners=_demo_web(data, web_port)),
-        log=Log(figures_seconds=0),  # calls come and go all day: nothing to read beside one's own work
-    )
+    config = _demo_config(data, port, sip_port, web_port)
 
     def welcome(running: Any) -> None:
         click.echo(_welcome(running, data))
@@ -96,6 +87,22 @@ def demo(data: Path, port: int, sip_port: int, web_port: int) -> None:
         return why
 
     _serve(config, data, welcome, in_words=in_words, prepare=ensure_demo)
+
+
+def _demo_config(data: Path, port: int = PORT, sip_port: int = SIP_PORT, web_port: int = WEB_PORT) -> Config:
+    from ctigw.directory.demo import DOMAIN
+
+    control = str(data / "sim.sock")  # where `ctigw sim` looks for it
+    return Config(
+        listeners=(Listener(endpoint=f"tcp:{port}:interface=127.0.0.1"),),
+        driver=DriverSettings(settings={"script": "demo", "control": control}),
+        sip=Sip(listeners=_demo_listeners(data, sip_port), domains=(DOMAIN,)),
+        # Colleagues see each other: nobody has to make a rule first.
+        presence=Presence(without_rule="all", recent_messages=True),
+        web=Web(listeners=_demo_web(data, web_port)),
+        # Calls come and go all day: their figures are nothing to read beside one's own work.
+        log=Log(figures_seconds=0, folder=str(data / "log")),
+    )
 
 
 def _demo_listeners(data: Path, port: int) -> tuple[SipListener, ...]:
@@ -146,11 +153,39 @@ def run(file: Path | None, data: Path) -> None:
 
 
 @click.command()
-@click.argument("file", type=click.Path(path_type=Path))
-def check(file: Path) -> None:
-    """Say whether a configuration FILE can be used."""
-    checked(file)
-    click.echo(f"{file}: fine")
+@click.argument("file", type=click.Path(path_type=Path), required=False)
+@click.option("--live", is_flag=True, help="Ask the gateway that uses it how it is; it runs on this machine.")
+@click.option(
+    "--demo", "is_demo", is_flag=True, help="With --live: the demo, at its usual ports, and no FILE."
+)
+@click.option(
+    "--as",
+    "name",
+    envvar="CTIGW_AS",
+    default="",
+    help="With --live: who asks where that matters; the password is $CTIGW_PASSWORD, or asked for.",
+)
+@data_option
+def check(file: Path | None, live: bool, is_demo: bool, name: str, data: Path) -> None:
+    """Say whether a configuration FILE can be used, and whether its gateway is well.
+
+    With --live every listener is asked a question, the database is looked at, and so are disk and
+    certificates.  Exit status 1: something is not as it should be.
+    """
+    if is_demo:
+        if not (live and data.exists()) or file:
+            fail(f"--demo is for --live, without FILE, where a demo has run: there is no {data}", UNUSABLE)
+        config = _demo_config(data)
+    elif file is None:
+        raise click.UsageError("Missing argument 'FILE'.")
+    else:
+        checked(file)
+        click.echo(f"{file}: fine")
+        config = load(file)
+    if live:
+        from ctigw.cli.live import ask
+
+        ask(config, data, name)
 
 
 def checked(file: Path | None) -> Any:
@@ -182,7 +217,10 @@ def _serve(
         from ctigw import app
         from ctigw.net import garbage, logs
 
-    logs.configure(config.log)
+    try:
+        logs.configure(config.log)
+    except OSError as error:
+        fail(in_words(f"log.folder: {config.log.folder}: {error.strerror}"), UNUSABLE)
     logs.take_over_twisted()
 
     async def serve(reactor: Any) -> None:

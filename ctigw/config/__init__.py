@@ -131,11 +131,19 @@ class Store(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Log(Struct, frozen=True, forbid_unknown_fields=True):
-    """What is said on standard error."""
+    """What is said on standard error, and in files."""
 
     format: Literal["console", "json"] = "console"
     level: Literal["debug", "info", "warning", "error"] = "info"
     figures_seconds: Annotated[float, Meta(ge=0)] = 60.0
+    # The folder of the files, which can be fetched over SOAP; empty: there are none, since standard error is
+    # usually kept by whoever started the gateway.
+    folder: str = ""
+    # Bytes of a file; then the next one is begun.  One of this size is fetched within a second, and read at
+    # once into memory: no more than 64 MiB.
+    file_bytes: Annotated[int, Meta(ge=4096, le=64 * 1024 * 1024)] = 10 * 1024 * 1024
+    # As many are kept beside the one that is written to: at the default size 100 MiB in all.
+    files: Annotated[int, Meta(ge=1, le=1000)] = 9
 
 
 class Config(Struct, frozen=True, forbid_unknown_fields=True):

@@ -52,6 +52,7 @@ class CstaConnection(Protocol):
         peer: str,
         closed: Callable[[CstaConnection], None],
         show: Callable[[str], str] = as_dialled,
+        number: int = 0,
     ) -> None:
         self._serving, self._listener, self._closed = serving, listener, closed
         self._association = Association(
@@ -67,6 +68,8 @@ class CstaConnection(Protocol):
             rights=serving.rights,
             service_initiated=listener.service_initiated,
             show=show,
+            number=number,
+            since=serving.clock.seconds(),
         )
         # Events that were dropped because the client did not read; the timer that ends its time to do so.
         self._dropped = 0
@@ -91,6 +94,11 @@ class CstaConnection(Protocol):
         self._ending: IDelayedCall | None = None
         # The namespace of the last request: what the gateway says of its own accord comes in it.
         self._told_in = ED3
+
+    @property
+    def session(self) -> Session:
+        """What is known of the client."""
+        return self._session
 
     def connectionMade(self) -> None:
         transport = self._transport

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from itertools import count
 
 import structlog
 from twisted.internet.defer import Deferred
@@ -13,6 +14,7 @@ from ctigw.config import Listener
 from ctigw.csta.device_id import shown_as
 from ctigw.net.csta_connection import CstaConnection
 from ctigw.net.serving import Serving, bounded, fire
+from ctigw.services.session import Session
 
 # Seconds that clients have to take what they were sent before the gateway ended.
 GOODBYE = 1.0
@@ -29,7 +31,17 @@ class CstaFactory(Factory):
         self._networks = [ipaddress.ip_network(network) for network in listener.networks]
         self._show = shown_as(listener.device_id_form, listener.device_id_domain)
         self._open: set[CstaConnection] = set()
+        self._numbers = count(1)
         self._closed: Deferred[None] | None = None
+
+    @property
+    def endpoint(self) -> str:
+        """What the configuration calls this listener."""
+        return self._listener.endpoint
+
+    def sessions(self) -> list[Session]:
+        """The clients, in the order in which they have connected."""
+        return sorted((each.session for each in self._open), key=lambda session: session.number)
 
     @property
     def connections(self) -> int:
@@ -47,7 +59,9 @@ class CstaFactory(Factory):
             log.warning("too many connections, closing", peer=host)
             self._serving.counters["connections refused"] += 1
             return None
-        connection = CstaConnection(self._serving, self._listener, host, self._gone, self._show)
+        connection = CstaConnection(
+            self._serving, self._listener, host, self._gone, self._show, next(self._numbers)
+        )
         self._open.add(connection)
         return connection
 

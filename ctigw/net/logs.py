@@ -1,9 +1,11 @@
-"""What is logged, and how: structlog on standard error, with what Twisted has to say among it."""
+"""What is logged, and how: structlog on standard error and in files, with what Twisted has to say in it."""
 
 from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Callable, MutableMapping
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -17,28 +19,59 @@ from ctigw.config import Log
 _TELLING = {LogLevel.warn: "warning", LogLevel.error: "error", LogLevel.critical: "critical"}
 
 
-def configure(settings: Log) -> None:
-    """Log as ``settings`` say, from now on."""
-    # Tracebacks go as plain text: the richer kinds show local variables, and so secrets.
-    renderers: dict[str, list[Any]] = {
-        "json": [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()],
-        "console": [
-            structlog.dev.ConsoleRenderer(
-                colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
-            )
-        ],
-    }
+def configure(settings: Log) -> Callable[[], None]:
+    """Log as ``settings`` say, from now on; what it gives closes the files.
+
+    Raises `OSError`: they cannot be written.
+    """
+    also, close = [], _nothing
+    if settings.folder:
+        from ctigw.net.log_files import LogFiles
+
+        files = LogFiles(Path(settings.folder), file_bytes=settings.file_bytes, files=settings.files)
+        also, close = [_Also(files.say, settings.format)], files.close
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            *renderers[settings.format],
+            *also,
+            *_rendering(settings.format, colors=sys.stderr.isatty()),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(
             logging.getLevelNamesMapping()[settings.level.upper()]
         ),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
+    return close
+
+
+def _nothing() -> None:
+    """There are no files."""
+
+
+def _rendering(form: str, *, colors: bool) -> list[Any]:
+    """What makes a line of an entry.
+
+    Tracebacks go as plain text: the richer kinds show local variables, and so secrets.
+    """
+    if form == "json":
+        return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+    plain = structlog.dev.plain_traceback
+    return [structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=plain)]
+
+
+class _Also:
+    """Has each entry said elsewhere, too, in a line of its own: those on a terminal may have colours."""
+
+    def __init__(self, say: Callable[[str], None], form: str) -> None:
+        self._say, self._rendering = say, _rendering(form, colors=False)
+
+    def __call__(self, logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        line: Any = dict(event)
+        for step in self._rendering:
+            line = step(logger, method, line)
+        self._say(line)
+        return event
 
 
 def take_over_twisted() -> None:

@@ -84,6 +84,8 @@ class SipEndpoint:
         self._node: Node | None = None
         self._datagrams: dict[int, Datagrams] = {}
         self._ports: list[Any] = []
+        # The port of each listener, where it may be any free one.
+        self.listening: list[int] = []
         self._remotes: list[dict[tuple[str, int], Remote]] = [{} for _ in sip.listeners]
         self._pace = Pace(sip.limits.requests_per_second)
         self._names = Names(reactor)
@@ -183,6 +185,7 @@ class SipEndpoint:
             why = getattr(error, "socketError", error)
             said = getattr(why, "strerror", None) or why
             raise SipError(f"{key}.port", f"{listener.address} {listener.port}: {said}") from None
+        self.listening.append(port)
         local = advertised(listener, port)
         log.info("listening", sip=listener.transport, at=f"{listener.address} {port}", known_as=local.host)
         return local

@@ -200,6 +200,7 @@ class Session:
     ``closed``: the client is gone.
     ``watching``, ``registrations``: what it holds, if it has ever asked for any.
     ``refusals_audited``: what strangers can be refused at no cost, as far as it is in the audit already.
+    ``number`` tells it from all others of its listener; ``since``: when it connected (seconds since 1970).
     """
 
     client: Client
@@ -213,3 +214,5 @@ class Session:
     watching: Watching | None = None
     registrations: tuple[str, ...] = ()
     refusals_audited: tuple[str, ...] = ()
+    number: int = 0
+    since: float = 0.0

@@ -255,6 +255,7 @@ def test_a_taken_port_is_one_line_and_status_2(demo: str, tmp_path: Path) -> Non
         ("listeners = 1", "listeners: Expected `array`, got `int`"),
         ("[", "Invalid initial character for a key part (at end of document)"),
         ('[driver.settings]\nscript = "none.toml"', "driver.settings: script: none.toml: No such file"),
+        ('[log]\nfolder = "/etc/hostname"', "log.folder: /etc/hostname: "),
     ],
 )
 def test_a_configuration_that_is_wrong_is_one_line_and_status_2(

@@ -54,6 +54,9 @@ def test_what_is_set_is_set() -> None:
         ("[[listeners]]\nmax_frame = 65536", "listeners[0].max_frame: Expected `int` <= 65535"),
         ("[[listeners]]\nvalidate = 'on'", "listeners[0].validate: Invalid enum value 'on'"),
         ("[log]\nlevel = 'loud'", "log.level: Invalid enum value 'loud'"),
+        ("[log]\nfile_bytes = 100", "log.file_bytes: Expected `int` >= 4096"),
+        ("[log]\nfile_bytes = 100000000", "log.file_bytes: Expected `int` <= 67108864"),
+        ("[log]\nfiles = 0", "log.files: Expected `int` >= 1"),
         ("listeners = []", "listeners: at least one is needed"),
         ("[[listeners]]\nauthentication = 'address'", "listeners[0].networks: "),
         (
