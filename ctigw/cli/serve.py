@@ -265,8 +265,8 @@ ctigw {version("ctigw")}
 
   clients      127.0.0.1:{port}   CSTA XML (ECMA-323, 3rd edition) over TCP
   presence     127.0.0.1:{sip_ports}, {tls} (TLS)   SIP: alice, bob, carol, dave, erin at example.com
-  web          https://127.0.0.1:{https} (EPAS, AXL), http://127.0.0.1:{epas} (EPAS);
-               http://127.0.0.1:{presence}, https://127.0.0.1:{presence_tls} (presence web service)
+  web          127.0.0.1:{https} (TLS: EPAS, AXL, serviceability), {epas} (EPAS),
+               {presence}, {presence_tls} (TLS) (presence web service)
   the PBX      simulated: lines 2001 to 2020, and 9 + digits for the outside world
   settings     {data}
 
