@@ -29,6 +29,7 @@ from ctigw.config.web import Interface, WebListener
 from ctigw.directory import long_term
 from ctigw.directory.credentials import Principal
 from ctigw.directory.journal import Change, Kind
+from ctigw.following import Following
 from ctigw.keeping import InDatabase
 from ctigw.logins import Logins
 from ctigw.means import Means
@@ -208,6 +209,7 @@ def start_web(
 
     ``data``: the folder for settings; ``csta``: the addresses of the CSTA listeners.  Raises `ConfigError`.
     """
+    following = sip.following if sip else _following(database, reactor, ending)
     side = web_side(
         config,
         reactor,
@@ -216,10 +218,9 @@ def start_web(
         gateway.patience,
         sip=sip.side if sip else None,
         wake=sip.endpoint.wake if sip else _nothing,
-        changed=sip.following.look if sip else _nothing,
+        changed=following.look,
     )
-    if sip:
-        sip.following.observe(side.told)
+    following.observe(side.told)
     ending.callback(side.close)
     running = WebRunning(side)
     running.inside = inside = Inside(config, data, database, reactor, gateway, csta, sip, running)
@@ -235,6 +236,22 @@ def start_web(
     return running
 
 
+def _following(database: Database, reactor: Any, ending: AsyncExitStack) -> Following:
+    """What has the directory's changes where SIP is off, for those who observe it."""
+    following = Following(
+        database,
+        reactor,
+        put=_nothing,
+        gone=_nothing,
+        long_term=_nothing,
+        changed=_nothing,
+        told=_nothing,
+    )
+    following.start()
+    ending.callback(following.stop)
+    return following
+
+
 def check_web(config: Config, clock: IReactorTime) -> None:
     """Look whether the listeners could be opened as they are set.  Raises `ConfigError`."""
     trust(config)
@@ -242,7 +259,7 @@ def check_web(config: Config, clock: IReactorTime) -> None:
         _protected(index, listener, Factory(), clock)
 
 
-def _nothing() -> None:
+def _nothing(*_what: object) -> None:
     """There is nobody to tell."""
 
 

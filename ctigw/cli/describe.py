@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from ctigw.cli import describe_sip
+from ctigw.cli import describe_sip, describe_web
 from ctigw.cli.client import form_option
 from ctigw.cli.running import UNUSABLE, fail
 from ctigw.cli.serve import checked, config_option
@@ -86,6 +86,7 @@ TOPICS: Mapping[str, Callable[[Any], Any]] = {
     "states": states,
     "errors": errors,
     **describe_sip.TOPICS,
+    **describe_web.TOPICS,
 }
 
 
@@ -95,7 +96,7 @@ TOPICS: Mapping[str, Callable[[Any], Any]] = {
 @form_option
 def describe(topic: str | None, file: Path | None, form: str | None) -> None:
     """Describe what the gateway speaks: TOPIC is services, events, messages, states, errors, sip-methods,
-    sip-packages, sip-transactions, or a message.
+    sip-packages, sip-transactions, web-operations, or a message.
 
     Without TOPIC it describes everything but the contents of the messages.  States come as mermaid diagrams.
     """

@@ -3,7 +3,8 @@
 What is not printed anywhere is decided here.  The verb is the one that fits the change: those printed for the
 update and the removal of a user's setting are swapped.  Of settings the new ones are told, of those that are
 gone the old names without values; of a user's setting that is gone, what it was.  A contact of the owner's
-own domain is called by the part before the @, as in contact lists.
+own domain is called by the part before the @, as in contact lists.  A watcher comes into a list or leaves it,
+and never becomes another one: ``update-acl`` is printed, and not sent.
 
 An index is printed as the database has it, with ten decimal places; but the index of the group that a contact
 is in, as a fraction: with as many places as it needs, and one at least (``1.0``).
@@ -39,28 +40,33 @@ OTHER_NAMESPACE = "urn:cisco:CUPS:UCCN"
 _XSI = "http://www.w3.org/2001/XMLSchema-instance"
 _HEAD = "<?xml version='1.0' encoding='UTF-8'?>\n"
 _PLACES = 10
-# The action when settings of the site change, by their object; for UcCtiGatewayProfile none is printed, and
-# this is that of the other gateways.
 UPDATE_HOST = "update-host"
-ACTIONS: Mapping[str, str] = {
+# The action when settings of the site change, by their object.
+_TOLD: Mapping[str, str] = {
     "UcSystemCfg": "update-systemcfg",
-    "EpasDevice": "update-systemcfg",
     "UcAttributeMap": "update-ldapmapping",
-    "UcCtiGatewayProfile": UPDATE_HOST,
     "UcCtiGatewayHost": UPDATE_HOST,
     "EndUser": UPDATE_HOST,
     "UcLdapProfile": "update-ldap",
     "UcLdapHost": "update-ldap",
     "UcMeetingPlaceHost": UPDATE_HOST,
-    "UcMeetingPlaceProfile": UPDATE_HOST,
-    "ProcessConfig": UPDATE_HOST,
     "UcProxyProfile": UPDATE_HOST,
     "UcUnityHost": UPDATE_HOST,
-    "UcUnityProfile": UPDATE_HOST,
     "VoiceMessagingPilot": UPDATE_HOST,
     "CUPSystemCfg": "update-cupssystemcfg",
     "PEBackendGateway": "update-pebackendgateway",
 }
+# What the product has beside these, each with the properties and the action of another one (for
+# UcCtiGatewayProfile no action is printed).  The object is in no document, so clients cannot tell the two
+# apart; here it is always the other one that changes.
+SAME: Mapping[str, str] = {
+    "EpasDevice": "UcSystemCfg",
+    "UcCtiGatewayProfile": "UcCtiGatewayHost",
+    "UcMeetingPlaceProfile": "UcMeetingPlaceHost",
+    "UcUnityProfile": "UcUnityHost",
+    "ProcessConfig": "UcProxyProfile",
+}
+ACTIONS: Mapping[str, str] = {**_TOLD, **{object_: _TOLD[other] for object_, other in SAME.items()}}
 # Settings of the site that are a user's instead.
 OF_A_USER = "EndUser"
 

@@ -58,7 +58,7 @@ def ended(process: subprocess.Popen[str], how: signal.Signals) -> tuple[int, str
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Where a demo listens; it must end well, too."""
     data = tmp_path_factory.mktemp("demo") / "var"
-    process = started("demo", "--port", "0", "--sip-port", "0", "--data", str(data))
+    process = started("demo", "--port", "0", "--sip-port", "0", "--web-port", "0", "--data", str(data))
     try:
         found = re.search(r"127\.0\.0\.1:\d+", line_with(process, "clients"))
         assert found

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import http.client
+import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,6 +26,7 @@ SETTINGS = (
     + '[presence]\nwithout_rule = "all"\n'
     + '[[web.listeners]]\nport = 0\nserves = ["epas"]\n'
 )
+WITHOUT_SIP = LISTENER + '[sip]\ndomains = ["example.com"]\n[[web.listeners]]\nport = 0\nserves = ["epas"]\n'
 # bob is away for long.
 VACATION = (
     '<presence xmlns="urn:ietf:params:xml:ns:pidf" xmlns:dm="urn:ietf:params:xml:ns:pidf:data-model"'
@@ -124,3 +127,19 @@ def test_who_is_removed_is_logged_out(house: Gateway) -> None:
     beside.run_now(users.remove, "dave@example.com")
     beside.close()
     assert dave.ask("<get-acl/>").tag.endswith("Fault")
+
+
+def test_who_is_removed_is_logged_out_where_sip_is_off_too(tmp_path: Path) -> None:
+    people(tmp_path)
+    with gateway(WITHOUT_SIP, tmp_path) as running:
+        bob = Client(running, "bob")
+        assert bob.ask("<get-acl/>").tag.endswith("get-acl-resp")
+        beside = Database(url_in(running.data))
+        # Somebody else of that name is not who has logged in.
+        beside.run_now(users.remove, "bob@example.com")
+        beside.run_now(users.add, "bob@example.com", "another")
+        beside.close()
+        deadline = time.monotonic() + PATIENCE
+        while not bob.ask("<get-acl/>").tag.endswith("Fault"):
+            assert time.monotonic() < deadline
+            time.sleep(0.1)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import re
 import signal
+import ssl
 import subprocess
+import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.test_cli import ctigw, ended, line_with, started
+from tests.soap import SOAP_12
 
 
 @dataclass(frozen=True)
@@ -21,6 +25,8 @@ class Demo:
     csta: str
     sip: str
     tls: str
+    # Of EPAS with AXL and serviceability, EPAS without TLS, the presence web service without and with it.
+    web: tuple[int, ...]
     data: Path
     running: list[subprocess.Popen[str]] = field(default_factory=list)
 
@@ -39,12 +45,15 @@ class Demo:
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     data = tmp_path_factory.mktemp("presence") / "var"
-    process = started("demo", "--port", "0", "--sip-port", "0", "--data", str(data))
+    process = started("demo", "--port", "0", "--sip-port", "0", "--web-port", "0", "--data", str(data))
     csta = line_with(process, "clients ").split()[1]
     found = re.search(r"127\.0\.0\.1:(\d+) \(UDP\).* (\d+) \(TLS\)", line_with(process, "presence "))
     assert found
+    assert process.stdout is not None
+    web = line_with(process, "  web ") + process.stdout.readline()
+    ports = tuple(map(int, re.findall(r"\b\d{4,5}\b", web)))
     line_with(process, "Ctrl-C")
-    demo = Demo(csta, f"udp:127.0.0.1:{found[1]}", f"tls:localhost:{found[2]}", data)
+    demo = Demo(csta, f"udp:127.0.0.1:{found[1]}", f"tls:localhost:{found[2]}", ports, data)
     try:
         yield demo
         assert ended(process, signal.SIGTERM)[0] == 0
@@ -143,3 +152,44 @@ def test_what_changes_of_somebodys_own_is_told_to_them_alone(demo: Demo) -> None
     assert refused.stderr == f"ctigw: changes of {erin}: 403 Only the user is told\n"
     refused = ctigw("changes", erin, "--event", "another", at=demo.sip)
     assert (refused.returncode, refused.stderr) == (1, f"ctigw: changes of {erin}: 489 Bad Event\n")
+
+
+def asked(url: str, body: str, data: Path, method: str = "POST", **headers: str) -> tuple[int, str]:
+    """The answer to a request over HTTP, with TLS if the server has the demo's own certificate."""
+    context = ssl.create_default_context(cafile=str(data / "own-certificate.pem"))
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    request = urllib.request.Request(url, body.encode(), named, method=method)
+    with urllib.request.urlopen(request, timeout=30, context=context) as response:
+        return response.status, response.read().decode()
+
+
+def soap(body: str) -> str:
+    return f'<e:Envelope xmlns:e="{SOAP_12}"><e:Body>{body}</e:Body></e:Envelope>'
+
+
+def test_every_interface_is_there_for_the_users_of_the_demo(demo: Demo) -> None:
+    everything, epas, presence, presence_tls = demo.web
+    people = ("alice", "bob", "carol", "dave", "erin")
+    for base in (f"https://127.0.0.1:{everything}", f"http://127.0.0.1:{epas}"):
+        for name in people:
+            login = f"<username>{name}</username><password>demo</password>"
+            body = soap(f'<login xmlns="urn:cisco:epas:soap" force="true">{login}</login>')
+            assert "session-key>" in asked(f"{base}/EPASSoap/service", body, demo.data)[1]
+    for base in (f"http://127.0.0.1:{presence}", f"https://127.0.0.1:{presence_tls}"):
+        of, password = f"{base}/presence-service/users", "<session><password>demo</password></session>"
+        status, told = asked(f"{of}/webapp/session", password, demo.data, "PUT")
+        key = told.partition("<sessionKey>")[2].partition("<")[0]
+        assert (status, len(key)) == (201, 36)
+        for name in people:
+            assert asked(f"{of}/{name}/session", "", demo.data, "PUT", Presence_Session_Key=key)[0] == 201
+    administrator = {"Authorization": f"Basic {base64.b64encode(b'webapp:demo').decode()}"}
+    base = f"https://127.0.0.1:{everything}"
+    for number, name in enumerate(people, 2001):
+        asks = f'<a:getUser xmlns:a="http://www.cisco.com/AXL/1.0"><userid>{name}</userid></a:getUser>'
+        told = asked(f"{base}/axl/", soap(asks), demo.data, **administrator)[1]
+        assert f"<userid>{name}</userid><telephoneNumber/><extension>{number}</extension>" in told
+    asks = '<troubleshoot xmlns="http://schemas.cisco.com/ast/soap"/>'
+    told = asked(
+        f"{base}/TroubleshooterService/services/TroubleshooterPort", soap(asks), demo.data, **administrator
+    )[1]
+    assert "Passed>true<" in told

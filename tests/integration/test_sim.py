@@ -10,7 +10,7 @@ from tests.integration.test_cli import ctigw, ended, line_with, started
 
 def test_people_are_played_from_the_command_line(tmp_path: Path) -> None:
     data = tmp_path / "var"
-    demo = started("demo", "--port", "0", "--sip-port", "0", "--data", str(data))
+    demo = started("demo", "--port", "0", "--sip-port", "0", "--web-port", "0", "--data", str(data))
     try:
         line_with(demo, "Ctrl-C")
         assert (data / "sim.sock").is_socket()
@@ -27,7 +27,7 @@ def test_people_are_played_from_the_command_line(tmp_path: Path) -> None:
         assert sim("drop-link", "1") == "the link is lost\n"
         assert sim("pick-up", "2001") == "ctigw: sim: nothing rings at 2001\n"
 
-        again = ctigw("demo", "--port", "0", "--sip-port", "0", "--data", str(data))
+        again = ctigw("demo", "--port", "0", "--sip-port", "0", "--web-port", "0", "--data", str(data))
         assert again.returncode == 2
         socket_file = data / "sim.sock"
         assert again.stderr == f"ctigw: --data: another gateway uses {data}\n"

@@ -3,16 +3,17 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from click.testing import CliRunner
 from twisted.internet.task import Clock
 
 from ctigw.app import gateway
-from ctigw.cli import describe_sip, main
+from ctigw.cli import describe_sip, describe_web, main
 from ctigw.cli.describe import answers, errors, events, message, messages, services, states
 from ctigw.config import Config, parse
+from ctigw.config.web import Interface
 from ctigw.csta.types import csta
 from ctigw.errors import MEANINGS, Reason
 from ctigw.switch.driver import Driver, Line
@@ -21,7 +22,7 @@ from simulators.pbx import Pbx
 HERE = Path(__file__).parents[2]
 ALL_TOPICS = [
     *("services", "events", "messages", "states", "errors"),
-    *("sip-methods", "sip-packages", "sip-transactions"),
+    *("sip-methods", "sip-packages", "sip-transactions", "web-operations"),
 ]
 
 
@@ -78,6 +79,27 @@ def test_the_change_notifier_is_described_as_it_is_configured() -> None:
     for name in ("changes", "uc.config"):
         assert packages[name]["served"] == "ctigw/simple/uccn_package.py"
         assert packages[name]["types"] == ["text/xml", "application/xml", "application/uccn+xml"]
+
+
+def test_web_operations_are_those_of_every_interface() -> None:
+    found = describe_web.operations()
+    assert {row["interface"] for row in found} == set(get_args(Interface))
+    assert all((HERE / row["served"]).is_file() for row in found)
+    served = {(row["interface"], row["asked"]): row["served"].removeprefix("ctigw/soap/") for row in found}
+    assert len(served) == len(found)
+    for interface, asked, file in (
+        ("epas", "login", "epas/logins.py"),
+        ("epas", "get-acl", "epas/rules.py"),
+        ("presence", "login", "pws/soap_face.py"),
+        ("presence", "registerEndPoint", "pws/soap_operations.py"),
+        ("presence", "PUT /presence-service/users/{}/presence/{}", "pws/rest_face.py"),
+        ("axl", "getUser", "axl/users.py"),
+        ("axl", "executeSQLQuery", "axl/service.py"),
+        ("serviceability", "GetOneFile", "serviceability/logs.py"),
+        ("serviceability", "troubleshoot", "serviceability/troubleshooter.py"),
+    ):
+        assert served[interface, asked] == file
+    assert ("axl", "executeSQLUpdate") not in served  # which is in the contract, and refused
 
 
 def test_every_transition_of_a_transaction_is_in_its_diagram() -> None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from lxml import etree
 from msgspec.structs import replace
 
+from ctigw.directory import vocabulary
 from ctigw.directory.journal import (
     ITEMS,
     AclItem,
@@ -32,6 +33,7 @@ from ctigw.uccn.documents import (
     ACTIONS,
     NAMESPACE,
     OTHER_NAMESPACE,
+    SAME,
     Format,
     document,
     fraction,
@@ -137,6 +139,23 @@ def test_all_forty_are_reproduced() -> None:
     assert set(OBJECTS.values()) == set(ACTIONS)
     for number, (printed, _) in INSTEAD.items():  # they are slips of the printed documents still
         assert printed in next(PAYLOADS.glob(f"{number:02}-*")).read_bytes()
+
+
+def test_every_object_is_told_or_is_the_same_as_one_that_is() -> None:
+    told = {each.object for each in (*vocabulary.OBJECTS, *vocabulary.OF_A_USER)}
+    assert told == {*ACTIONS} - {*SAME}
+    assert {*SAME.values()} <= told
+
+
+@pytest.mark.skipif(not payloads(), reason="the printed documents are not here")
+@pytest.mark.parametrize(("object_", "other"), SAME.items())
+def test_what_is_the_same_has_the_same_properties_and_action(object_: str, other: str) -> None:
+    def names(of: str) -> list[str | None]:
+        (number,) = (number for number, each in OBJECTS.items() if each == of)
+        found = etree.fromstring(notice(change(number)))
+        return [each.get("name") or each.text for each in found]
+
+    assert names(object_) == names(other)
 
 
 @pytest.mark.parametrize(
