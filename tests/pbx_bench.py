@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine, Mapping
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 from twisted.internet.defer import Deferred, ensureDeferred
@@ -22,22 +22,10 @@ from ctigw.switch.driver import (
     Report,
 )
 from simulators.pbx import Pbx
+from tests.done import done
 
-T = TypeVar("T")
 # A report of a connection in short (kind, device, cause); any other one as it is.
 Told = Any
-
-
-def done(command: Coroutine[Deferred[Any], Any, T]) -> T:
-    """The result of a command that needs no time."""
-    results: list[T | Failure] = []
-    ensureDeferred(command).addBoth(results.append)
-    assert results, "the command still waits"
-    result = results[0]
-    if isinstance(result, Failure):
-        assert result.value is not None
-        raise result.value
-    return result
 
 
 def waiting(command: Coroutine[Deferred[Any], Any, Any]) -> list[Any]:

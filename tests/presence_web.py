@@ -16,12 +16,12 @@ from ctigw.errors import Reason, Refused
 from ctigw.logins import BusyError
 from ctigw.means import Means
 from ctigw.net.background import spawn
+from ctigw.soap.given import NotReachedError
 from ctigw.soap.http import HttpRequest, HttpResponse, Routes
-from ctigw.soap.pws import callbacks
-from ctigw.soap.pws.callbacks import Callbacks, NotReachedError
+from ctigw.soap.pws import callbacks, routes
+from ctigw.soap.pws.callbacks import Callbacks
 from ctigw.soap.pws.errors import PwsError
 from ctigw.soap.pws.logging_in import Login, People
-from ctigw.soap.pws.presence_web import routes
 from ctigw.soap.pws.service import Service, Settings, Surroundings
 from ctigw.soap.pws.urls import Allowed
 from ctigw.soap.sessions import Session, Sessions
@@ -63,7 +63,7 @@ class Bench:
             Surroundings(
                 presence=side.presence,
                 sessions=self.sessions,
-                people=People(who=self.who, user=self.user, may_act_for=self.may_act_for),
+                people=People(who=self.who, vouching=self.vouching),
                 means=self.means,
                 exists=side.accounts.exists,
                 wake=lambda: None,
@@ -89,15 +89,12 @@ class Bench:
         found = {**self.people, **self.applications}.get(name)
         return found if password == self.passwords.get(name, PASSWORD) else None
 
-    async def user(self, name: str) -> str | None:
+    async def vouching(self, application: str, name: str) -> tuple[tuple[str, ...] | None, str | None]:
         if self.is_away:
             raise Refused(Reason.RESOURCE_OUT_OF_SERVICE)
+        vouches = self.applications.get(application)
         found = self.people.get(name.strip().lower().removesuffix("@example.com"))
-        return None if found is None else found.name
-
-    @staticmethod
-    def may_act_for(users: Any, name: str) -> bool:
-        return any(name.startswith(pattern.removesuffix("*")) for pattern in users)
+        return vouches.users if vouches else None, found.name if found else None
 
     # What happens
 

@@ -21,12 +21,12 @@ from ctigw.soap.http import Handler, HttpRequest, HttpResponse
 from ctigw.soap.sessions import Sessions, session_key
 from ctigw.store.database import Database
 from ctigw.store.tables import User
+from tests.done import done
 
 P = ParamSpec("P")
 T = TypeVar("T")
 SOAP_11 = "http://schemas.xmlsoap.org/soap/envelope/"
 SOAP_12 = "http://www.w3.org/2003/05/soap-envelope"
-EXAMPLES = Path(__file__).parents[2] / "shared" / "reference" / "cup" / "examples"
 PASSWORD = "12345"
 
 
@@ -89,12 +89,7 @@ def _like(session: DatabaseSession, name: str, other: str) -> None:
 
 def served(handler: Handler, request: HttpRequest) -> HttpResponse:
     """The answer, which is there at once."""
-    found: list[HttpResponse] = []
-    failed: list[Any] = []
-    Deferred.fromCoroutine(handler(request)).addCallbacks(found.append, failed.append)
-    if failed:
-        failed[0].raiseException()
-    return found[0]
+    return done(handler(request))
 
 
 def envelope(body: str, namespace: str, *, key: str = "", version: str = SOAP_12) -> bytes:

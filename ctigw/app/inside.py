@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from twisted.internet.threads import deferToThread
 from ctigw.app.counted import counters
 from ctigw.app.log_reading import content, listed
 from ctigw.app.sip_running import SipRunning
+from ctigw.app.site import node
 from ctigw.checks.csta import no_pbx
 from ctigw.checks.database import About, about
 from ctigw.checks.places import listening
@@ -90,7 +90,7 @@ class Inside:
         return Given(
             who=who,
             means=Means(self.reactor.seconds, self.reactor.callLater, session_key),
-            node=self.config.axl.node or socket.gethostname(),
+            node=node(self.config),
             version=own_version(),
             started=self.started,
             counters=self.counters,

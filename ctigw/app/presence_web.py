@@ -11,17 +11,16 @@ from twisted.internet.defer import Deferred
 
 from ctigw.app.sip import SipSide
 from ctigw.config import Config, ConfigError
-from ctigw.directory.credentials import may_act_for
+from ctigw.directory.credentials import vouching
 from ctigw.means import Means
 from ctigw.net import tls
 from ctigw.net.background import spawn
 from ctigw.net.web_client import WebClient
 from ctigw.soap.given import Run, Who
 from ctigw.soap.http import Handler
-from ctigw.soap.pws import callbacks
+from ctigw.soap.pws import callbacks, routes
 from ctigw.soap.pws.callbacks import Callbacks
-from ctigw.soap.pws.logging_in import People, user_called
-from ctigw.soap.pws.presence_web import routes
+from ctigw.soap.pws.logging_in import People
 from ctigw.soap.pws.service import Service, Settings, Surroundings
 from ctigw.soap.pws.urls import Allowed
 from ctigw.soap.sessions import Sessions
@@ -64,7 +63,7 @@ def presence_web(
         Surroundings(
             presence=sip.presence,
             sessions=sessions,
-            people=People(who=who, user=lambda name: run(user_called, name), may_act_for=may_act_for),
+            people=People(who=who, vouching=lambda application, name: run(vouching, application, name)),
             means=means,
             exists=sip.accounts.exists,
             wake=wake,

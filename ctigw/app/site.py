@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import socket
+
 from ctigw.config import Config
+
+
+def node(config: Config) -> str:
+    """What this host is called."""
+    return config.axl.node or socket.gethostname()
 
 
 def system_defaults(config: Config) -> dict[str, str]:

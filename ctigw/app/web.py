@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
@@ -23,7 +22,7 @@ from ctigw.app.inside import Inside
 from ctigw.app.presence_web import PresenceWebSide, presence_web, trust
 from ctigw.app.sip import SipSide
 from ctigw.app.sip_running import SipRunning
-from ctigw.app.site import system_defaults
+from ctigw.app.site import node, system_defaults
 from ctigw.config import Config, ConfigError
 from ctigw.config.web import Interface, WebListener
 from ctigw.directory import long_term
@@ -140,7 +139,7 @@ def web_side(
     given = axl.Given(run=database.run, who=who, changed=changed, in_thread=_in_thread, settings=config.axl)
     site = axl.Site(
         domain=config.sip.domains[0],
-        node=config.axl.node or socket.gethostname(),
+        node=node(config),
         description=config.axl.description,
         defaults=system_defaults(config),
     )

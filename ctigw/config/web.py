@@ -39,7 +39,8 @@ class WebLimits(Struct, frozen=True, forbid_unknown_fields=True):
     connections: Positive = 2_000
     # Of one request's body: a list of a thousand contacts has 150 kB.
     body_bytes: Annotated[int, Meta(ge=1024)] = 1024 * 1024
-    # Of the bodies of all requests that are not answered yet, on each listener; beyond them 503.
+    # Of the bodies of all requests that are not answered yet, on each listener; beyond them 503.  As much
+    # again of answers that nobody reads; beyond them 503 in the place of every large one.
     all_body_bytes: Annotated[int, Meta(ge=1024)] = 64 * 1024 * 1024
     # Seconds from the first byte of a request to its last, and from connecting to the first request's end.
     # Who sends a byte now and then must not keep a connection for ever.

@@ -75,6 +75,12 @@ def look_up(session: Session, name: str) -> Candidate:
     return Candidate(_of_user(session, user), user.password_hash, user.sip_ha1_sha256 is not None)
 
 
+def user_called(session: Session, name: str) -> Principal | None:
+    """The user whom ``name`` means, as in `look_up`; None: nobody, or an application."""
+    found = look_up(session, name).principal
+    return found if found is not None and found.kind == "user" else None
+
+
 def known(session: Session, name: str) -> Principal | None:
     """Who is called ``name`` in full, with the rights of now; None: nobody any more."""
     application = session.get(Application, name)
@@ -82,6 +88,18 @@ def known(session: Session, name: str) -> Principal | None:
         return _of_application(session, application)
     user = session.get(User, name)
     return _of_user(session, user) if user else None
+
+
+def vouching(session: Session, application: str, name: str) -> tuple[Sequence[str] | None, str | None]:
+    """For whom the application that is called so in full may vouch now, patterns as in `Principal`, and the
+    full name of the user whom ``name`` means; None: there is no such one.
+    """
+    vouches = session.get(Application, application) is not None
+    user = user_called(session, name)
+    return (
+        applications.rights(session, application).users if vouches else None,
+        None if user is None else user.name,
+    )
 
 
 def check(candidate: Candidate, password: str) -> Principal | None:

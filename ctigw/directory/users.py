@@ -93,12 +93,6 @@ def users(session: Session) -> list[UserInfo]:
     ]
 
 
-def info(session: Session, name: str) -> UserInfo:
-    """One of them."""
-    row = names.user(session, name)
-    return UserInfo(row.name, row.display_name, tuple(_lines(session, [row.name]).get(row.name, ())))
-
-
 def search(session: Session, first: str, last: str, most: int) -> list[tuple[UserInfo, Details]]:
     """The first ``most`` users by name whose first and last names are as ``first`` and ``last`` say.
 

@@ -57,7 +57,21 @@ def _rendering(form: str, *, colors: bool) -> list[Any]:
     if form == "json":
         return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     plain = structlog.dev.plain_traceback
-    return [structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=plain)]
+    return [_printable, structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=plain)]
+
+
+def _printable(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """``event`` without what terminals take for orders: clients' paths and names come into the log, too.
+
+    Texts with blanks or ends of lines are quoted by the renderer, which does the same.
+    """
+    return {name: _shown(said) if isinstance(said, str) else said for name, said in event.items()}
+
+
+def _shown(text: str) -> str:
+    if text.isprintable():
+        return text
+    return "".join(sign if sign.isprintable() or sign in "\n\t" else repr(sign)[1:-1] for sign in text)
 
 
 class _Also:

@@ -1,9 +1,9 @@
 """HTTP: connections to requests as values, and answers back; bounded in number, size and time.
 
 twisted.web reads the protocol.  Its own bounds are a pause between two bytes and the length of a head; here
-a request has a time for the whole of it, its body a size, all bodies together a size, and a listener a number
-of connections.  What is too large is read to its end without being kept, up to a bound: who is told so while
-it still sends may lose the answer.
+a request has a time for the whole of it, its body a size, all bodies together a size, all answers that nobody
+reads a size, and a listener a number of connections.  What is too large is read to its end without being
+kept, up to a bound: who is told so while it still sends may lose the answer.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ from ctigw.soap.http import Handler, HttpRequest, HttpResponse, plain
 
 # A body that is too large is read to its end if it is not more than so many times as large as it may be.
 READ_ON = 32
+# Bytes of an answer that is written however many there are that nobody reads.
+LITTLE = 64 * 1024
 # Seconds that requests in hand, and clients who read, have when the gateway ends.
 GOODBYE = 2.0
 _HOST = re.compile(r"(?:[A-Za-z0-9.\-_]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
@@ -130,6 +132,10 @@ class _Request(_UNTYPED_REQUEST):  # type: ignore[misc] # see there
         if self._disconnected:
             return
         self._let_go()
+        if self.factory.unread > self.factory.limits.all_body_bytes and len(answer.body) > LITTLE:
+            self.factory.counters["web requests refused"] += 1
+            self.channel.persistent = False
+            answer = TOO_MUCH
         self.setResponseCode(answer.status, _reason(answer.status))
         headers = self.responseHeaders
         for name, value in (*ALWAYS, ("Date", _date()), *answer.headers):
@@ -137,6 +143,7 @@ class _Request(_UNTYPED_REQUEST):  # type: ignore[misc] # see there
         if answer.body:
             headers.setRawHeaders("Content-Type", [answer.content_type])
         headers.setRawHeaders("Content-Length", [str(len(answer.body))])
+        self.channel.answer_bytes = len(answer.body)
         self.write(answer.body)
         self.finish()
 
@@ -160,6 +167,8 @@ class _Channel(_UNTYPED_CHANNEL):  # type: ignore[misc] # see there
 
     requestFactory = _Request  # noqa: N815 - Twisted's name
     peer = ""
+    # Of the last answer; and of it, once it is known not to be read.
+    answer_bytes = unread = 0
     _began = False
 
     def connectionMade(self) -> None:
@@ -176,6 +185,28 @@ class _Channel(_UNTYPED_CHANNEL):  # type: ignore[misc] # see there
 
     def resetTimeout(self) -> None:
         """Only a request as a whole has its time."""
+
+    def pauseProducing(self) -> None:
+        """The client does not read.
+
+        Twisted would go on to serve what it sends: some bytes for each answer, which all would be kept.
+        """
+        super().pauseProducing()
+        self.paused = True
+        self._networkProducer.pauseProducing()
+        self._keep(self.answer_bytes)
+
+    def resumeProducing(self) -> None:
+        """The client has read everything."""
+        self.paused = False
+        self._keep(0)
+        super().resumeProducing()
+        if self._buffer:
+            self.dataReceived(b"")
+
+    def _keep(self, unread: int) -> None:
+        self.factory.unread += unread - self.unread
+        self.unread = unread
 
     def allContentReceived(self) -> None:
         self.factory.in_hand.add(self)
@@ -195,6 +226,7 @@ class _Channel(_UNTYPED_CHANNEL):  # type: ignore[misc] # see there
 
     def connectionLost(self, reason: Any = None) -> None:
         super().connectionLost(reason)
+        self._keep(0)
         self.factory.gone(self)
 
 
@@ -209,6 +241,8 @@ class WebFactory(Factory):
         self.handler, self.limits, self._clock, self.counters = handler, limits, clock, counters
         # Bytes of the bodies of all requests that are not answered.
         self.held = 0
+        # Bytes of the bodies of all answers that are known not to be read.
+        self.unread = 0
         self.in_hand: set[_Channel] = set()
         self._open: set[_Channel] = set()
         self._closed: Deferred[None] | None = None

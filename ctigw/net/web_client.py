@@ -23,7 +23,7 @@ from twisted.python.failure import Failure
 
 from ctigw.config.values import is_address
 from ctigw.net import tls
-from ctigw.soap.pws.callbacks import NotReachedError
+from ctigw.soap.given import NotReachedError
 
 # Bytes of an answer that are read.
 LONGEST = 64 * 1024
@@ -99,7 +99,10 @@ class WebClient:
         port = parts.port or PORTS[parts.scheme]
         endpoint = self._endpoint(await self._address(host), port)
         if parts.scheme == "https":
-            endpoint = wrapClientTLS(tls.towards(host, self._trust), endpoint)
+            try:
+                endpoint = wrapClientTLS(tls.towards(host, self._trust), endpoint)
+            except UnicodeError:  # resolvers take more than IDNA does
+                raise NotReachedError("no certificate can be of its name") from None
         factory = _factory(_asked(parts))
         answer: _Answer = await endpoint.connect(factory)
         try:

@@ -8,6 +8,7 @@ from typing import Literal
 from urllib.parse import quote
 
 from ctigw.values import named
+from ctigw.xml.characters import possible
 
 NAMESPACE = "urn:ietf:params:xml:ns:dialog-info"
 CONTENT_TYPE = "application/dialog-info+xml"
@@ -19,7 +20,6 @@ _USER = "-_.!~*'()&=+$,;?/"
 # A party that its PBX names by a URI already.
 _URI = re.compile(r"(?:sips?|tel):(?:[-A-Za-z0-9_.!~*'()&=+$,;?/:@\[\]]|%[0-9A-Fa-f]{2})+")
 _MARKUP = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&apos;"})
-_NOT_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n'
 
 
@@ -59,7 +59,7 @@ def line_uri(number: str, domain: str) -> str:
 
 def marked(text: str) -> str:
     """``text`` as content or attribute of an element; what no document can have becomes a question mark."""
-    return _NOT_XML.sub("?", text).translate(_MARKUP)
+    return possible(text).translate(_MARKUP)
 
 
 def _dialog(dialog: Dialog, domain: str) -> str:

@@ -6,6 +6,14 @@
                   against
 ``sessions``      who has logged in, by the key that was given out
 ``given``         what the interfaces are given: the database, who somebody is, whom to tell of changes
+``basic``         who asks, for the interfaces that want a password with each request
+
+The interfaces, which know nothing of one another:
+
+``epas``            what clients keep here: contacts, rules, settings
+``pws``             presence for programs
+``axl``             administration
+``serviceability``  whether the gateway is well: counters, lines, log
 
 Nothing here knows sockets: `net.web` brings requests and takes answers.
 """

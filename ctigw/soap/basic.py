@@ -15,6 +15,7 @@ REALM = "ctigw"
 _CHALLENGE = ("WWW-Authenticate", f'Basic realm="{REALM}", charset="UTF-8"')
 UNKNOWN = plain(401, "a name and a password are needed", _CHALLENGE)
 FORBIDDEN = plain(403, "this is for those who administer the gateway")
+ELSEWHERE = plain(403, "this comes from another site's page")
 BUSY = plain(503, "too many logins; come again", ("Retry-After", "5"))
 AWAY = plain(503, "the database cannot be reached", ("Retry-After", "5"))
 
@@ -36,11 +37,22 @@ def credentials(request: HttpRequest) -> tuple[str, str] | None:
     return (name, password) if colon else None
 
 
+def is_elsewhere(request: HttpRequest) -> bool:
+    """Whether a browser has sent ``request`` for another site's page.
+
+    Browsers send their user's password and cookies with what such pages ask for, and say so.
+    """
+    return request.headers.get("origin", request.base) != request.base
+
+
 async def administrator(request: HttpRequest, who: Who) -> Principal | HttpResponse:
     """Who has sent ``request``, if they may administer the gateway; else the answer that says why not.
 
-    401: nobody, or a wrong password.  403: somebody who may not.  503: passwords cannot be looked at now.
+    401: nobody, or a wrong password.  403: somebody who may not, or another site's page.  503: passwords
+    cannot be looked at now.
     """
+    if is_elsewhere(request):
+        return ELSEWHERE
     given = credentials(request)
     if given is None:
         return UNKNOWN

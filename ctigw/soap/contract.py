@@ -35,6 +35,11 @@ def text(folder: str, name: str) -> bytes:
     return (files("ctigw.soap") / "wsdl" / folder / name).read_bytes()
 
 
+def placed(folder: str, name: str, address: str) -> HttpResponse:
+    """The file ``name`` of the contract in ``folder``, for a client that has reached us at ``address``."""
+    return HttpResponse(body=text(folder, name).replace(BASE.encode(), escape(address).encode()))
+
+
 class Contract:
     """The files in ``folder``; ``main``: the schema of the messages, ``served``: what clients can get."""
 
@@ -60,5 +65,4 @@ class Contract:
         """The file ``name`` for the client that has sent ``request``."""
         if name not in self._served:
             return plain(404, "not found")
-        base = escape(request.base).encode()
-        return HttpResponse(body=text(self._folder, name).replace(BASE.encode(), base))
+        return placed(self._folder, name, request.base)

@@ -11,9 +11,11 @@ from typing import NamedTuple
 
 from lxml import etree
 
+from ctigw.soap.http import HttpResponse
 from ctigw.values import Enum, value
+from ctigw.xml.declaration import BOOLEANS
 from ctigw.xml.errors import NotXmlError
-from ctigw.xml.parsing import Element, local, name_of, parse
+from ctigw.xml.parsing import Element, name_of, parse
 
 # The deepest thing that clients send is a presence rule: 20 expressions in one another, in ten more elements.
 MAX_DEPTH = 64
@@ -156,6 +158,32 @@ def fault_status(version: Version, code: Code) -> int:
     return 400 if version is Version.SOAP_12 and code is Code.SENDER else 500
 
 
-def operation(asked: Asked) -> str:
-    """The local name of what is asked for; "" when there is nothing in the body."""
-    return "" if asked.body is None else local(asked.body)
+def is_nil(element: Element) -> bool:
+    """Whether ``element`` says that there is nothing: xsi:nil."""
+    return BOOLEANS.get(element.get(f"{{{XSI}}}nil", "").strip(), False)
+
+
+def answered(
+    version: Version, payload: Element | None, style: Style = PLAIN, header: Sequence[Element] | None = None
+) -> HttpResponse:
+    """`write` as an answer over HTTP."""
+    return HttpResponse(body=write(version, payload, style, header), content_type=version.content_type)
+
+
+def refused(
+    version: Version,
+    code: Code,
+    text: str,
+    style: Style = PLAIN,
+    detail: Sequence[Element] = (),
+    *,
+    status: int | None = None,
+    headers: tuple[tuple[str, str], ...] = (),
+) -> HttpResponse:
+    """`fault` as an answer over HTTP; ``status``: None for that of the standards."""
+    return HttpResponse(
+        status=fault_status(version, code) if status is None else status,
+        body=fault(version, code, text, style, detail),
+        content_type=version.content_type,
+        headers=headers,
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable, Coroutine, Generator
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from sqlalchemy.orm import Session
@@ -11,6 +11,10 @@ from ctigw.directory.credentials import Principal
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+
+# What clients are told when there is no database to be had, in the product's words.
+NO_DATABASE = "Could not connect to database."
 
 
 class Run(Protocol):
@@ -43,6 +47,15 @@ class InThread(Protocol):
 
 # The directory was changed, and the commit is done: whoever must know looks now.
 Changed = Callable[[], object]
+
+# Runs what nobody waits for.
+Spawn = Callable[[Coroutine[Any, Any, None]], None]
+# Asks for a URL, and gives the HTTP status of the answer.  Raises `NotReachedError`.
+Fetch = Callable[[str], Awaitable[int]]
+
+
+class NotReachedError(Exception):
+    """There is no answer; the text says why, without anything of the URL but its host."""
 
 
 class Promised(Protocol):

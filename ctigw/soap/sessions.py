@@ -14,6 +14,9 @@ from uuid import UUID
 from ctigw.expiring import Expiring
 from ctigw.means import Means
 
+# Sessions of one name at an interface: types of clients are called as clients like.
+EACH = 20
+
 
 def session_key() -> str:
     """A new key."""
@@ -28,7 +31,7 @@ class Session:
     that has logged this user in, with which it ends.
     """
 
-    __slots__ = ("application", "client", "due", "hash", "interface", "key", "kind", "name", "users")
+    __slots__ = ("application", "client", "due", "hash", "interface", "key", "kind", "name")
 
     def __init__(
         self,
@@ -38,16 +41,20 @@ class Session:
         *,
         client: str = "",
         application: Session | None = None,
-        users: tuple[str, ...] = (),
     ) -> None:
         self.interface, self.name, self.kind, self.client = interface, name, kind, client
-        self.application, self.users = application, users
+        self.application = application
         self.key, self.hash, self.due = "", b"", 0
 
     @property
     def place(self) -> tuple[str, str, str, str]:
         """There is one session in each."""
-        return self.interface, self.kind, self.name, self.client
+        return (*self.owner, self.client)
+
+    @property
+    def owner(self) -> tuple[str, str, str]:
+        """There are `EACH` sessions of one."""
+        return self.interface, self.kind, self.name
 
 
 class Sessions:
@@ -67,10 +74,16 @@ class Sessions:
         self._means, self._seconds, self._most, self.ended = means, seconds, most, ended
         self._by_hash: dict[bytes, Session] = {}
         self._by_place: dict[tuple[str, str, str, str], Session] = {}
+        # The one that was used last comes last.
+        self._by_owner: dict[tuple[str, str, str], dict[Session, None]] = {}
         self._expiring: Expiring[Session] = Expiring(means, self.end)
 
     def __len__(self) -> int:
         return len(self._by_hash)
+
+    def __contains__(self, session: Session) -> bool:
+        """Whether it is not over."""
+        return self._by_hash.get(session.hash) is session
 
     @property
     def full(self) -> bool:
@@ -82,9 +95,12 @@ class Sessions:
         return self._by_place.get(session.place)
 
     def begin(self, session: Session) -> str:
-        """The key of the new ``session``; one in its place ends."""
+        """The key of the new ``session``; one in its place ends, or of too many that not used for longest."""
         if (before := self.at(session)) is not None:
             self.end(before)
+        same = self._by_owner.get(session.owner, {})
+        if len(same) >= EACH:
+            self.end(next(iter(same)))
         session.key = key = self._means.token()
         session.hash = _hash(key)
         self._by_hash[session.hash] = self._by_place[session.place] = session
@@ -108,6 +124,9 @@ class Sessions:
         return session
 
     def _touch(self, session: Session) -> None:
+        same = self._by_owner.setdefault(session.owner, {})
+        same.pop(session, None)
+        same[session] = None
         self._expiring.set(session, self._means.now() + self._seconds)
 
     def end(self, session: Session) -> None:
@@ -117,6 +136,10 @@ class Sessions:
         if self._by_hash.pop(session.hash, None) is None:
             return
         del self._by_place[session.place]
+        same = self._by_owner[session.owner]
+        del same[session]
+        if not same:
+            del self._by_owner[session.owner]
         self._expiring.drop(session)
         self.ended(session)
         if session.kind == "application":

@@ -198,17 +198,8 @@ def _dial_rules(change: Change, _how: Format) -> str:
 
 
 def _dial_rule(item: DialRuleItem) -> str:
-    fields = {
-        "type": item.type,
-        "name": item.name,
-        "description": item.description,
-        "priority": item.priority,
-        "number-begins-with": item.number_begins_with,
-        "number-of-digits": item.number_of_digits,
-        "digits-to-be-removed": item.digits_to_be_removed,
-        "prefix": item.prefix,
-    }
-    return element("epas:rule", *(_child(name, str(field)) for name, field in fields.items()))
+    fields = ((name.replace("_", "-"), getattr(item, name)) for name in item.__struct_fields__)
+    return element("epas:rule", *(_child(name, str(field)) for name, field in fields))
 
 
 # Settings: what is

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from types import MappingProxyType
 from xml.sax.saxutils import escape, quoteattr
 
+from ctigw.xml.characters import possible
+
 NONE: Mapping[str, str] = MappingProxyType({})
-_NOT_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def element(name: str, *content: str, attributes: Mapping[str, str] = NONE) -> str:
@@ -21,8 +21,3 @@ def element(name: str, *content: str, attributes: Mapping[str, str] = NONE) -> s
 def text(content: str) -> str:
     """``content`` as the text of an element."""
     return escape(possible(content), {"\r": "&#13;"})
-
-
-def possible(content: str) -> str:
-    """``content`` with a question mark for each character that no document can have."""
-    return _NOT_XML.sub("?", content)

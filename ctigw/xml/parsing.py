@@ -1,6 +1,6 @@
 """The one parser for documents that nobody vouches for, and what is told of those that it refuses.
 
-No DOCTYPE, no entities, no network, bounded depth; size is the frame's business.
+No DOCTYPE, no entities, no network; depth, tags and prefixes are bounded, size is the frame's business.
 """
 
 from __future__ import annotations
@@ -31,12 +31,19 @@ def hardened() -> etree.XMLParser[Any]:
 
 
 _PARSER = hardened()
+# Of a document: the longest lists of clients have some ten thousand.
+MOST_TAGS = 65_536
+# Prefixes that are declared at once: each name may be compared with all of them, by libxml2 and by ourselves.
+MOST_PREFIXES = 256
 
 
 def parse(xml: bytes, max_depth: int) -> Element:
     """The root element of ``xml``.  Raises `NotXmlError`, with the root's name where that can be read."""
     if b"<!DOCTYPE" in xml:  # before the parser sees it: entities in attributes are always expanded
         raise NotXmlError("/", "document type declarations are not accepted")
+    tags = xml.count(b"<")
+    if tags > MOST_TAGS:
+        raise NotXmlError("/", f"more than {MOST_TAGS} tags")
     try:
         root: Element = etree.fromstring(xml, _PARSER)
     except etree.XMLSyntaxError as error:
@@ -44,8 +51,10 @@ def parse(xml: bytes, max_depth: int) -> Element:
     except ValueError:
         raise NotXmlError("/", "cannot be parsed", *_root_of(xml)) from None
     # A document of depth d has more than d tags: most are cleared by one count.
-    if xml.count(b"<") > max_depth and _deeper_than(root, max_depth):
+    if tags > max_depth and _deeper_than(root, max_depth):
         raise NotXmlError("/", f"deeper than {max_depth} elements", *name_of(root))
+    if xml.count(b"xmlns:") > MOST_PREFIXES and _more_prefixes_than(root, MOST_PREFIXES):
+        raise NotXmlError("/", f"more than {MOST_PREFIXES} prefixes", *name_of(root))
     return root
 
 
@@ -65,6 +74,16 @@ def _deeper_than(root: Element, limit: int) -> bool:
     for event, _ in etree.iterwalk(root, events=("start", "end")):
         depth += 1 if event == "start" else -1
         if depth > limit:
+            return True
+    return False
+
+
+def _more_prefixes_than(root: Element, limit: int) -> bool:
+    """Whether more than ``limit`` are declared at once, by an element and those around it."""
+    declared = 0
+    for event, _ in etree.iterwalk(root, events=("start-ns", "end-ns")):
+        declared += 1 if event == "start-ns" else -1
+        if declared > limit:
             return True
     return False
 

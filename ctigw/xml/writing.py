@@ -27,6 +27,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from ctigw.xml.characters import IMPOSSIBLE
 from ctigw.xml.declaration import Child, Elements, Empty, flag_name, is_record, plan
 from ctigw.xml.generated import Source
 
@@ -35,7 +36,6 @@ Write = Callable[[Any], str]
 
 # What cannot stand in an ASCII document as it is.
 _ODD = re.compile(r"[^\t\n -%'-;=?-~]")
-_NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;"})
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 
@@ -45,7 +45,7 @@ def escaped(text: str) -> str:
 
     Raises `ValueError` for characters that no XML document can have.
     """
-    if _NOT_XML.search(text):
+    if IMPOSSIBLE.search(text):
         raise ValueError("there are characters that XML cannot have")
     return text.translate(_ENTITIES).encode("ascii", "xmlcharrefreplace").decode()
 

@@ -16,7 +16,7 @@ from twisted.internet.ssl import DefaultOpenSSLContextFactory
 
 from ctigw.net import tls, web_client
 from ctigw.net.web_client import LONGEST, WebClient
-from ctigw.soap.pws.callbacks import NotReachedError
+from ctigw.soap.given import NotReachedError
 from ctigw.soap.pws.urls import Allowed
 from tests.certificates import Authority
 from tests.turns import turns, until
@@ -195,6 +195,15 @@ async def test_https_with_a_certificate_that_is_true(place: Place, tmp_path: Pat
     plain = place.server()
     assert "no HTTP answer" in await failure(trusting, f"https://localhost:{plain.port}/")
     assert len(server.asked) == 1
+
+
+@pytest_twisted.ensureDeferred
+@pytest.mark.parametrize("name", ["_pws.example.com", "-pws.example.com", "ab--cd.example.com"])
+async def test_a_name_that_no_certificate_can_have(
+    place: Place, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(web_client, "_look_up", lambda _host: ["127.0.0.1"])
+    assert await failure(place.client, f"https://{name}/") == "no certificate can be of its name"
 
 
 @pytest_twisted.ensureDeferred

@@ -34,7 +34,8 @@ from ctigw.config.web import WebLimits
 from ctigw.net.web import WebFactory
 from ctigw.soap.http import XML
 from tests.axl import Axl
-from tests.soap import EXAMPLES, canonical
+from tests.pidf import EXAMPLES
+from tests.soap import canonical
 
 TRANSCRIPTS = sorted(Path(__file__).with_name("axl").glob("*.txt"))
 STEP = re.compile(r"([CSTD#])(?: (.*))?")

@@ -20,7 +20,8 @@ from ctigw.rules import Rule
 from ctigw.soap.envelope import read
 from ctigw.soap.epas.service import CONTRACT
 from tests.epas import Epas
-from tests.soap import EXAMPLES, PASSWORD, canonical, post, served
+from tests.pidf import EXAMPLES
+from tests.soap import PASSWORD, canonical, post, served
 
 pytestmark = pytest.mark.skipif(not EXAMPLES.exists(), reason="the examples are not at hand")
 EPAS = "{urn:cisco:epas:soap}"

@@ -289,9 +289,10 @@ LONG = "'" + "a" * 1000 + "'"
 
 
 def within(seconds: float, bounds: Bounds, sql: str, rows: query.Rows = MANY) -> tuple[int, str]:
-    began = time.monotonic()
+    """Why ``sql`` is refused, in so many seconds of a processor: other work on it does not count."""
+    began = time.process_time()
     found = refused(sql, bounds, rows)
-    assert time.monotonic() - began < seconds
+    assert time.process_time() - began < seconds
     return found
 
 
@@ -382,9 +383,9 @@ def test_what_is_too_much_is_not_begun(sql: str) -> None:
 )
 def test_what_is_meant_to_be_long_to_understand_is_understood_soon(sql: str) -> None:
     """While SQLite compiles a statement, nothing can end it."""
-    began = time.monotonic()
+    began = time.process_time()
     tables_of(sql, PEOPLE)
-    assert time.monotonic() - began < 2
+    assert time.process_time() - began < 2
 
 
 def test_every_bound_is_one_that_sqlite_keeps() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,8 +19,8 @@ from ctigw.directory.outcomes import Outcome
 from ctigw.store.database import Database
 from ctigw.store.tables import User
 from tests.newcomers import newcomer
+from tests.pidf import EXAMPLES
 
-EXAMPLES = Path(__file__).parents[3] / "shared" / "reference" / "cup" / "examples"
 EPAS = "{urn:cisco:epas:soap}"
 ME, TWO, THREE, FOUR, FIVE = PEOPLE = tuple(f"soapuser{number}@cisco.com" for number in range(1, 6))
 OK, FAILED, NO_CONTACT, NO_GROUP = (

@@ -12,12 +12,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ctigw import rules as values
-from ctigw.directory import applications, contact_list, groups, lines, long_term, properties, rules, users
+from ctigw.directory import (
+    applications,
+    contact_list,
+    groups,
+    lines,
+    long_term,
+    properties,
+    recent,
+    rules,
+    users,
+)
 from ctigw.rules import Rule, Visibility
 from ctigw.soap.epas.operations import EPAS
 from ctigw.soap.epas.rules import OPERATIONS as RULE_OPERATIONS
 from ctigw.soap.epas.service import OPERATIONS, RELEASES, SERVICE
+from ctigw.soap.epas.statuses import as_it_came
 from ctigw.soap.http import HttpRequest, HttpResponse, Routes
+from ctigw.xml.characters import possible
+from ctigw.xml.parsing import parse
 from tests.epas import Epas
 from tests.soap import SOAP_11, SOAP_12, envelope, inside, post, served, texts
 
@@ -154,6 +167,37 @@ def test_an_application_may_vouch_for_the_users_it_was_given(epas: Epas) -> None
     assert told(epas.ask("<get-acl/>", key)) == "Invalid request."
 
 
+def test_an_application_vouches_with_the_rights_that_it_has_now(epas: Epas) -> None:
+    run = epas.database.run_now
+    run(applications.add, "webapp", "12345")
+    key = epas.log_in("webapp")
+    said = f"<login><username>alice</username><app-session-id>{key}</app-session-id></login>"
+    assert epas.ask(said).findtext(f".//{{{EPAS}}}reason") == "Wrong username/password"
+    run(applications.grant, "webapp", "users", "*@example.com")
+    own = epas.ask(said).findtext(f".//{{{EPAS}}}session-key")
+    assert epas.ask("<get-acl/>", own).tag.endswith("get-acl-resp")
+    run(applications.remove, "webapp")
+    assert epas.ask(said).findtext(f".//{{{EPAS}}}reason") == "Wrong username/password"
+    assert len(epas.sessions) == 0
+
+
+def test_an_application_that_logs_out_while_its_user_logs_in_has_no_user(epas: Epas) -> None:
+    run = epas.database.run_now
+    run(applications.add, "webapp", "12345")
+    run(applications.grant, "webapp", "users", "*")
+    key = epas.log_in("webapp")
+    real = epas.run
+
+    async def slow(*args: Any) -> Any:
+        found = await real(*args)
+        epas.sessions.forget("webapp")
+        return found
+
+    epas.service._logins._run = slow  # type: ignore[assignment] # of a test
+    epas.ask(f"<login><username>alice</username><app-session-id>{key}</app-session-id></login>")
+    assert len(epas.sessions) == 0
+
+
 def test_there_are_not_more_sessions_than_may_be(epas: Epas) -> None:
     epas.sessions._most = 1
     epas.log_in("alice")
@@ -231,18 +275,50 @@ def test_faults_can_have_the_status_of_success(tmp_path: Path) -> None:
     bench.close()
 
 
-@given(st.text(max_size=50), st.sampled_from(sorted(OPERATIONS)))
-def test_no_text_in_an_operation_makes_the_server_fail(epas_for_all: Epas, text: str, name: str) -> None:
-    said = text.translate({ord(c): f"&#{ord(c)};" for c in "<&>\"'"})
-    epas_for_all.serve(
-        post(envelope(f"<{name}>{said}</{name}>".replace("\0", ""), EPAS).replace(b"\x00", b""))
-    )
+# Where clients write what they like, with a $ for it.
+SAID = (
+    "<add-group><group name='$'/></add-group>",
+    "<modify-group><group old-name='$' new-name='$'/></modify-group>",
+    "<add-group><group name='a' index='$'/></add-group>",
+    "<delete-group><group name='$'/></delete-group>",
+    "<add-contact><group name='$'><persona-id nickname='$'>$</persona-id></group></add-contact>",
+    "<add-contact><group name='a'><persona-id index='$'>bob</persona-id></group></add-contact>",
+    "<modify-contact><group name='$'><persona-id nickname='$'>$</persona-id></group></modify-contact>",
+    "<delete-contact><group name='$'><persona-id>$</persona-id></group></delete-contact>",
+    "<set-presence-rules><presence-rule name='$'><rule/></presence-rule></set-presence-rules>",
+    "<get-acl><rule name='$'/></get-acl>",
+    "<add-acl><rule name='$'><watcher>$</watcher></rule></add-acl>",
+    "<delete-acl><rule name='$'><watcher>$</watcher></rule></delete-acl>",
+    "<delete-presence-rules><rule name='$'/></delete-presence-rules>",
+    "<set-user-config><property name='$' is-public='true'>$</property></set-user-config>",
+    "<set-calendaring>$</set-calendaring>",
+    "<add-recent-comm><timestamp>$</timestamp><type>$</type><data>$</data></add-recent-comm>",
+)
+
+
+@pytest.mark.parametrize("request_", SAID)
+def test_what_clients_write_gets_to_the_operation(epas: Epas, request_: str) -> None:
+    """Or there would be nothing in what follows."""
+    answer = epas.ask(request_.replace("$", "1"), epas.log_in("alice"))
+    assert answer.tag.endswith("-resp"), told(answer)
+
+
+@given(st.text(max_size=50), st.sampled_from(SAID))
+def test_no_text_in_an_operation_makes_the_server_fail(
+    epas_for_all: tuple[Epas, str], text: str, request_: str
+) -> None:
+    bench, key = epas_for_all
+    said = possible(text).translate({ord(c): f"&#{ord(c)};" for c in "<&>\"'\t\n\r"})
+    answer = bench.ask(request_.replace("$", said), key)
+    assert answer.tag.endswith("-resp") or told(answer) == "Invalid request."
 
 
 @pytest.fixture(scope="module")
-def epas_for_all(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Epas]:
+def epas_for_all(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Epas, str]]:
+    """With the key of a user."""
     bench = Epas(tmp_path_factory.mktemp("epas"))
-    yield bench
+    bench.people(ME, "bob@example.com")
+    yield bench, bench.log_in("alice")
     bench.close()
 
 
@@ -504,6 +580,22 @@ def test_what_has_no_date_is_not_remembered(epas: Epas) -> None:
     (record,) = epas.ask(remembered("yesterday", ""), key)
     assert dict(record.attrib) == {"timestamp": "yesterday", "status-code": "1"}
     assert len(epas.ask("<get-recent-comm/>", key)) == 0
+
+
+def test_what_is_around_a_communication_is_not_repeated_without_end(epas: Epas) -> None:
+    around = "u" * recent.LONGEST_DATA
+    data = f'<data xmlns:x="{around}">{"<a/>" * 1000}</data>'
+    assert len(as_it_came(parse(data.encode(), 2))) < 3 * recent.LONGEST_DATA
+    (record,) = epas.ask(remembered("2006-03-24", data), epas.log_in("alice"))
+    assert record.get("status-code") == "1"
+
+
+def test_everything_has_a_bounded_number_of_parts(epas: Epas) -> None:
+    key = epas.log_in("alice")
+    made = epas.ask(f"<get-all-config><contact-list/>{'<new/>' * 99}</get-all-config>", key)
+    assert [part.tag for part in made] == [f"{{{EPAS}}}get-contact-list-resp"]
+    many = envelope(f"<get-all-config><contact-list/>{'<new/>' * 100}</get-all-config>", EPAS, key=key)
+    assert refused(epas, many) == (400, "Invalid request.")
 
 
 def test_the_tables_of_the_modules_have_no_name_twice() -> None:

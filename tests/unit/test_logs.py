@@ -46,6 +46,18 @@ def test_the_level_is_a_setting(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize("form", ["json", "console"])
+def test_terminals_are_given_no_orders(capsys: pytest.CaptureFixture[str], form: Any) -> None:
+    logs.configure(Log(format=form))
+    structlog.get_logger().warning(
+        "bell\a", path="/\x1b[2J\x9b\x85\u2028\ufeff", why="a b\r\x1b", name="jürgen"
+    )
+    told = capsys.readouterr().err
+    assert told.endswith("\n")
+    assert told.removesuffix("\n").isprintable()
+    assert ("jürgen" if form == "console" else "j\\u00fcrgen") in told
+
+
+@pytest.mark.parametrize("form", ["json", "console"])
 def test_tracebacks_show_no_variables(capsys: pytest.CaptureFixture[str], form: Any) -> None:
     def fail(password: str) -> None:
         raise ZeroDivisionError(len(password))

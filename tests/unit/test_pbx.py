@@ -23,7 +23,8 @@ from ctigw.switch.driver import (
 )
 from simulators.behaviours import Limits, PhoneSettings
 from simulators.pbx import Pbx
-from tests.pbx_bench import Bench, cleared, done, features, forward, placed
+from tests.done import done
+from tests.pbx_bench import Bench, cleared, features, forward, placed
 
 K, C, F = Kind, Cause, Forwarding
 

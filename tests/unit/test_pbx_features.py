@@ -9,7 +9,8 @@ import pytest
 from ctigw.errors import Reason
 from ctigw.switch.driver import Cause, DoNotDisturb, Forwarding, ForwardRule, Kind, LineFeatures
 from simulators.behaviours import EXTERNAL, INTERNAL, Limits
-from tests.pbx_bench import Bench, Told, cleared, done, features, forward, waiting
+from tests.done import done
+from tests.pbx_bench import Bench, Told, cleared, features, forward, waiting
 
 K, C, F = Kind, Cause, Forwarding
 CAUSES = {

@@ -7,7 +7,8 @@ import pytest
 from ctigw.errors import Reason
 from ctigw.switch.driver import Cause, CompletionFailure, Digits, Forwarding, Kind, Leg, Merge
 from simulators.behaviours import Limits
-from tests.pbx_bench import Bench, cleared, consulting, done, features, forward
+from tests.done import done
+from tests.pbx_bench import Bench, cleared, consulting, features, forward
 
 K, C, F = Kind, Cause, Forwarding
 

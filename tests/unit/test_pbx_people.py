@@ -9,7 +9,8 @@ from ctigw.errors import Reason, Refused
 from ctigw.switch.driver import AnyReport, Cause, DoNotDisturb, Kind, Leg, LineFeatures, Link, Report, Service
 from simulators.behaviours import BEHAVIOURS, Limits
 from simulators.calls import Phase
-from tests.pbx_bench import Bench, cleared, done, placed, waiting
+from tests.done import done
+from tests.pbx_bench import Bench, cleared, placed, waiting
 
 K, C = Kind, Cause
 

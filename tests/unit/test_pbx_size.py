@@ -10,7 +10,8 @@ from contextlib import contextmanager
 import pytest
 
 from simulators.behaviours import PhoneSettings
-from tests.pbx_bench import Bench, done
+from tests.done import done
+from tests.pbx_bench import Bench
 
 LINES = [str(number) for number in range(10_000, 12_000)]
 PAIRS = list(zip(LINES[:1000], LINES[1000:], strict=True))

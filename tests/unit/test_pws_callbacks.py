@@ -15,7 +15,8 @@ from twisted.internet.task import Clock
 
 from ctigw.means import Means
 from ctigw.net.background import spawn
-from ctigw.soap.pws.callbacks import Callbacks, NotReachedError, Settings
+from ctigw.soap.given import NotReachedError
+from ctigw.soap.pws.callbacks import Callbacks, Settings
 
 URL = "http://h/p?token=secret&id={}"
 
@@ -198,7 +199,7 @@ def test_of_an_endpoint_that_is_gone_nothing_more_is_sent(how: str) -> None:
     assert len(bench.callbacks) == 1
 
 
-def test_an_endpoint_that_is_silent_is_logged_once_without_what_its_query_says() -> None:
+def test_an_endpoint_that_is_silent_is_logged_once_without_what_is_behind_its_host() -> None:
     bench = Bench(tries=1)
     with structlog.testing.capture_logs() as logged:
         for status in (None, 404, 200, 200, None):
@@ -207,9 +208,9 @@ def test_an_endpoint_that_is_silent_is_logged_once_without_what_its_query_says()
             bench.answer(status)
     told = [(entry["event"], entry["endpoint"], entry.get("why")) for entry in logged]
     assert told == [
-        ("endpoint does not answer", "http://h/p", "nobody there"),
-        ("endpoint answers again", "http://h/p", None),
-        ("endpoint does not answer", "http://h/p", "nobody there"),
+        ("endpoint does not answer", "http://h", "nobody there"),
+        ("endpoint answers again", "http://h", None),
+        ("endpoint does not answer", "http://h", "nobody there"),
     ]
     assert "secret" not in str(logged)
 

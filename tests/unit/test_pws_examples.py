@@ -26,7 +26,9 @@ def test_the_printed_requests_get_the_printed_answers() -> None:
     bench = Bench()
     numbers = count()
     bench.sessions._means = type(bench.means)(bench.means.now, bench.means.after, lambda: KEYS[next(numbers)])
-    bench.applications["webservicetest"] = Principal("webservicetest", "application", (), (), users=("klmt",))
+    bench.applications["webservicetest"] = Principal(
+        "webservicetest", "application", (), (), users=("klmt@*",)
+    )
     bench.people["klmt"] = Principal("klmt@sie.at", "user", (), ())
     bench.passwords["webservicetest"] = "xxx"
     for name in ("pws-01-appuser-login", "pws-02-enduser-login", "pws-03-getPolledPresence"):

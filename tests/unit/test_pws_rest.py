@@ -10,8 +10,8 @@ from hypothesis import strategies as some
 from lxml import etree
 
 from ctigw.soap.http import HttpResponse, Routes
+from ctigw.soap.pws import routes
 from ctigw.soap.pws.errors import MEANINGS, Code
-from ctigw.soap.pws.presence_web import routes
 from ctigw.soap.sessions import Session
 from tests.presence_web import URL, Bench
 

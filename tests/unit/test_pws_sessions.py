@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -66,6 +67,23 @@ def test_an_application_logs_in_those_for_whom_it_may_act(who: str, name: str, c
     assert len(bench.sessions) == 1
 
 
+def test_an_application_that_is_no_more_vouches_for_nobody_and_its_users_are_logged_out() -> None:
+    bench = Bench()
+    application = bench.login()
+    bench.user_of(application)
+    del bench.applications["webapp"]
+    assert refused(bench, name="bob", application_key=application.key) == 101
+    assert len(bench.sessions) == 0
+
+
+def test_an_application_acts_for_those_whom_it_may_act_for_now() -> None:
+    bench = Bench()
+    application = bench.login()
+    bench.applications["webapp"] = Principal("webapp", "application", (), (), users=("carol*",))
+    assert refused(bench, name="alice", application_key=application.key) == 114
+    assert bench.user_of(application, "carol").application is application
+
+
 def test_who_is_logged_in_needs_force_unless_the_key_may_be_given_again() -> None:
     bench = Bench()
     first = bench.login()
@@ -109,7 +127,7 @@ def test_a_key_of_another_interface_is_none_here() -> None:
     key = bench.sessions.begin(Session("epas", "alice@example.com", "user"))
     assert code_of(lambda: bench.service.session(key)) == 101
     # But an application is known by whichever it has logged in at.
-    key = bench.sessions.begin(Session("epas", "webapp", "application", users=("alice*",)))
+    key = bench.sessions.begin(Session("epas", "webapp", "application"))
     assert bench.login("alice", None, application_key=key).name == "alice@example.com"
 
 
@@ -141,15 +159,12 @@ def test_whoever_guesses_has_to_wait() -> None:
 def test_an_application_that_logs_out_while_its_user_logs_in_has_no_user() -> None:
     bench = Bench()
     application = bench.login()
-    user = bench.people["alice"].name
 
-    async def slow(_name: str) -> str:
+    async def slow(called: str, name: str) -> Any:
         bench.service.logout(application)
-        return user
+        return await bench.vouching(called, name)
 
-    bench.service._logins._people = type(bench.service._logins._people)(
-        who=bench.who, user=slow, may_act_for=bench.may_act_for
-    )
+    bench.service._logins._people = replace(bench.service._logins._people, vouching=slow)
     assert refused(bench, name="alice", application_key=application.key) == 101
     assert len(bench.sessions) == 0
 

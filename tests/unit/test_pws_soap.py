@@ -14,8 +14,8 @@ from lxml import etree
 from ctigw.soap.contract import text
 from ctigw.soap.envelope import Version
 from ctigw.soap.http import HttpResponse, Routes
+from ctigw.soap.pws import routes
 from ctigw.soap.pws.errors import MEANINGS, NEVER, Code
-from ctigw.soap.pws.presence_web import routes
 from ctigw.soap.pws.soap_face import contract
 from ctigw.soap.pws.soap_operations import OPERATIONS
 from ctigw.soap.sessions import Session

@@ -63,6 +63,14 @@ def test_everybody_else_is_told_why_not(headers: Mapping[str, str], status: int,
     assert [name for name, _ in answer.headers] == ([more] if more else [])
 
 
+@pytest.mark.parametrize(("origin", "let_in"), [("https://evil.example", False), ("null", False), ("", True)])
+def test_pages_of_other_sites_have_nothing_done_with_the_password_of_a_browser(
+    origin: str, let_in: bool
+) -> None:
+    request = asked(basic("webadmin:se:same") | {"origin": origin or "http://localhost"})
+    assert (done(administrator(request, who)) is ADMIN) is let_in
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
 def test_passwords_of_both_ages_can_be_read(encoding: str) -> None:
     assert credentials(asked(basic("jürgen:größe", encoding))) == ("jürgen", "größe")

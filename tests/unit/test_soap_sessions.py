@@ -6,15 +6,17 @@ import pytest
 from twisted.internet.task import Clock
 
 from ctigw.means import Means
-from ctigw.soap.sessions import Session, Sessions, session_key
+from ctigw.soap.sessions import EACH, Session, Sessions, session_key
 
 
 class Bench:
-    def __init__(self) -> None:
+    def __init__(self, most: int = 3) -> None:
         self.clock = Clock()
         self.ended: list[str] = []
         means = Means(self.clock.seconds, self.clock.callLater, session_key)
-        self.sessions = Sessions(means, seconds=60, most=3, ended=lambda each: self.ended.append(each.name))
+        self.sessions = Sessions(
+            means, seconds=60, most=most, ended=lambda each: self.ended.append(each.name)
+        )
 
     def begin(self, name: str, **more: object) -> str:
         kind = str(more.pop("kind", "user"))
@@ -48,7 +50,7 @@ def test_it_is_over_when_it_is_not_used() -> None:
     bench.clock.advance(61)
     assert bench.sessions.used(key, "epas") is None
     assert bench.ended == ["alice"]
-    assert (len(bench.sessions), bench.sessions._by_place) == (0, {})
+    assert (len(bench.sessions), bench.sessions._by_place, bench.sessions._by_owner) == (0, {}, {})
 
 
 def test_a_new_one_in_its_place_ends_it_and_types_of_clients_have_their_own() -> None:
@@ -93,3 +95,18 @@ def test_an_application_that_vouches_is_at_work(seconds: float) -> None:
     assert bench.sessions.application(key)
     bench.clock.advance(59)
     assert bench.sessions.application(key)
+
+
+def test_nobody_takes_the_places_of_all_by_more_and_more_types_of_clients() -> None:
+    bench = Bench(most=10 * EACH)
+    others = bench.begin("bob")
+    keys = [bench.begin("alice", client=str(number)) for number in range(EACH)]
+    assert bench.sessions.used(keys[0], "epas")
+    bench.begin("alice", client="one more")
+    assert bench.ended == ["alice"]
+    assert bench.sessions.used(keys[0], "epas")
+    assert bench.sessions.used(keys[1], "epas") is None
+    for number in range(3 * EACH):
+        bench.begin("alice", client=f"more {number}")
+    assert len(bench.sessions) == EACH + 1
+    assert bench.sessions.used(others, "epas")

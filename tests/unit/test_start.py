@@ -52,9 +52,16 @@ def imported(code: str, *arguments: str) -> set[str]:
     return set(done.stdout.splitlines()[-1].split())
 
 
-def run(folder: Path) -> set[str]:
+# What a gateway has for SIP, and for the web, by one module of each.
+SIP_HALF = {"ctigw.app.sip", "ctigw.simple", "ctigw.presence", "ctigw.uccn"}
+WEB_HALF = {"ctigw.app.web", "ctigw.soap", "ctigw.soap.contract", "ctigw.checks", "twisted.web.http"}
+SIP = '[sip]\ndomains = ["example.com"]\n[[sip.listeners]]\nport = 0\nauthentication = "none"\n'
+WEB = '[[web.listeners]]\nport = 0\nserves = ["epas"]\n'
+
+
+def run(folder: Path, more: str = "") -> set[str]:
     file = folder / "ctigw.toml"
-    file.write_text(LISTENER)
+    file.write_text(LISTENER + more)
     return imported(RUN, str(file), str(folder))
 
 
@@ -67,6 +74,13 @@ def test_a_start_imports_what_it_needs(tmp_path: Path) -> None:
     # Migrations and passwords come later, if at all; rich and psycopg may be installed for others.
     unneeded = {"alembic", "argon2", "psycopg", "rich", "pytest", "ctigw.testing", "ctigw.directory.demo"}
     assert found & (unneeded | CLIENTS | (OTHERS - {"ctigw.cli.serve"})) == set()
+
+
+@pytest.mark.parametrize(
+    ("more", "there"), [("", set[str]()), (SIP, SIP_HALF), (SIP + WEB, SIP_HALF | WEB_HALF)]
+)
+def test_what_is_not_configured_is_not_imported(tmp_path: Path, more: str, there: set[str]) -> None:
+    assert run(tmp_path, more) & (SIP_HALF | WEB_HALF) == there
 
 
 def test_the_first_start_migrates(tmp_path: Path) -> None:

@@ -16,8 +16,9 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 
 from ctigw.config.web import WebLimits
-from ctigw.net.web import GOODBYE, READ_ON, WebFactory
+from ctigw.net.web import GOODBYE, LITTLE, READ_ON, WebFactory
 from ctigw.soap.http import HttpRequest, HttpResponse, Routes, plain
+from tests.pipes import Loop, Pipe
 
 HEAD = b"POST /a?b=c HTTP/1.1\r\nHost: cup.example.com:8443\r\n"
 
@@ -291,6 +292,94 @@ def test_the_end_does_not_wait_for_ever() -> None:
     bench.factory.close()
     bench.clock.advance(GOODBYE)
     assert busy.transport.aborted
+
+
+class _Pipe(Pipe):
+    def getPeer(self) -> IPv4Address:
+        return IPv4Address("TCP", "192.0.2.1", 5000)
+
+    def getHost(self) -> IPv4Address:
+        return IPv4Address("TCP", "192.0.2.2", 8443)
+
+
+class Unread:
+    """Connections whose other ends read when they are told to; each answer has so many ``octets``."""
+
+    def __init__(self, octets: int, **limits: Any) -> None:
+        self.loop, self.counters, self.octets = Loop(), Counter[str](), octets
+        self.served = 0
+        self.factory = WebFactory(self._serve, WebLimits(**limits), self.loop, self.counters)
+
+    async def _serve(self, _request: HttpRequest) -> HttpResponse:
+        self.served += 1
+        return plain(200, "x" * (self.octets - 1))
+
+    def client(self) -> Pipe:
+        pipe = _Pipe(self.loop, self.factory.buildProtocol(IPv4Address("TCP", "192.0.2.1", 5000)))
+        pipe.room = 0
+        return pipe
+
+    def reads(self, pipe: Pipe, octets: int) -> None:
+        pipe.room += octets
+        pipe.turn(100)
+
+
+def test_who_does_not_read_is_not_served_any_more_until_it_does() -> None:
+    bench = Unread(100_000)
+    pipe = bench.client()
+    pipe.deliver(post(b"") * 50)
+    assert bench.served == 1
+    assert not pipe.reads
+    bench.reads(pipe, 99_000)
+    assert bench.served == 1
+    bench.reads(pipe, 100_000)
+    assert bench.served == 2
+    bench.reads(pipe, 10_000_000)
+    assert bench.served == 50
+    assert pipe.taken.count(b"HTTP/1.1 200 OK") == 50
+    assert pipe.reads
+
+
+def test_who_never_reads_is_cut_off() -> None:
+    bench = Unread(100_000, idle_seconds=60.0)
+    pipe = bench.client()
+    pipe.deliver(post(b"") * 50)
+    bench.loop.advance(61)
+    assert pipe.aborted
+    assert bench.served == 1
+    assert bench.factory.unread == 0
+
+
+def test_answers_that_nobody_reads_are_bounded_all_together() -> None:
+    bench = Unread(4 * LITTLE, body_bytes=1024, all_body_bytes=10 * LITTLE)
+    pipes = [bench.client() for _ in range(4)]
+    for pipe in pipes:
+        pipe.deliver(post(b""))
+    assert bench.factory.unread == 12 * LITTLE
+    assert bench.counters["web requests refused"] == 1
+    bench.reads(pipes[3], 1_000_000)
+    assert b" 503 " in pipes[3].taken
+    bench.reads(pipes[0], 1_000_000)
+    assert bench.factory.unread == 8 * LITTLE
+    pipes[1].closes()
+    assert bench.factory.unread == 4 * LITTLE
+    another = bench.client()
+    another.room = 10_000_000
+    another.deliver(post(b""))
+    another.turn()
+    assert b" 200 " in another.taken
+    assert bench.factory.unread == 4 * LITTLE
+
+
+def test_a_small_answer_is_given_although_others_do_not_read() -> None:
+    bench = Unread(4 * LITTLE, body_bytes=1024, all_body_bytes=2 * LITTLE)
+    for _ in range(3):
+        bench.client().deliver(post(b""))
+    bench.octets = LITTLE
+    pipe = bench.client()
+    pipe.deliver(post(b""))
+    bench.reads(pipe, 1_000_000)
+    assert b" 200 " in pipe.taken
 
 
 def test_an_ipv4_client_at_a_listener_for_both_is_called_by_its_address() -> None:

@@ -19,6 +19,7 @@ from ctigw.xml import (
     child,
     choice,
 )
+from ctigw.xml.parsing import MOST_PREFIXES, MOST_TAGS, parse
 
 NS = "urn:test"
 
@@ -259,6 +260,26 @@ def test_depth_is_bounded_exactly() -> None:
 
 def test_many_elements_are_not_deep() -> None:
     assert everything("<text/>" + "<a/>" * 1000) == Everything("")
+
+
+def test_tags_are_bounded_before_anything_is_made_of_them() -> None:
+    assert len(parse(b"<a>" + b"<b/>" * (MOST_TAGS - 2) + b"</a>", 2)) == MOST_TAGS - 2
+    with pytest.raises(NotXmlError, match="tags"):
+        parse(b"<a>" + b"<b/>" * (MOST_TAGS - 1) + b"</a>", 2)
+
+
+def declaring(first: int, last: int) -> bytes:
+    return b" ".join(b'xmlns:p%d="u"' % number for number in range(first, last))
+
+
+def test_prefixes_are_bounded_where_many_are_declared_at_once() -> None:
+    half = MOST_PREFIXES // 2
+    outer, inner = declaring(0, half), declaring(half, MOST_PREFIXES)
+    as_many = b"<a %s><b %s/></a>" % (outer, inner)
+    assert parse(as_many, 2).tag == "a"
+    assert parse(b"<a>" + as_many * 10 + b"</a>", 3).tag == "a"
+    with pytest.raises(NotXmlError, match="prefixes"):
+        parse(b"<a %s><b %s><c xmlns:more='u'/></b></a>" % (outer, inner), 3)
 
 
 def test_a_document_of_nothing_but_depth_costs_an_error() -> None:

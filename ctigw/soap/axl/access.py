@@ -20,14 +20,13 @@ from ctigw.directory import credentials
 from ctigw.errors import Refused
 from ctigw.soap import basic
 from ctigw.soap.given import Run, Who
-from ctigw.soap.http import HttpRequest, HttpResponse, plain
+from ctigw.soap.http import HttpRequest, HttpResponse
 from ctigw.soap.sessions import Session, Sessions
 
 INTERFACE = "axl"
 COOKIE, OTHER_COOKIE = "JSESSIONID", "JSESSIONIDSSO"
 # Cookies of one name that are looked at: a client may have kept some of other paths.
 MOST_COOKIES = 4
-ELSEWHERE = plain(403, "this comes from another site's page")
 
 
 class Admitted(NamedTuple):
@@ -55,9 +54,8 @@ class Access:
 
     async def admitted(self, request: HttpRequest) -> Admitted | HttpResponse:
         """Who has sent ``request``; or the answer, if that is nobody who may."""
-        # Browsers send their user's password and cookies with what others' pages ask for, and say so.
-        if request.headers.get("origin", request.base) != request.base:
-            return ELSEWHERE
+        if basic.is_elsewhere(request):
+            return basic.ELSEWHERE
         try:
             if (admitted := await self._again(request)) is not None:
                 return admitted

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
@@ -11,15 +10,16 @@ from lxml import etree
 from ctigw.soap import envelope
 from ctigw.soap.axl.errors import GENERIC, UNKNOWN_REQUEST, AxlError
 from ctigw.soap.axl.versions import NAMESPACE, NAMESPACES
-from ctigw.soap.envelope import XSI, NotSoapError, Style, Version
+from ctigw.soap.envelope import XSI, NotSoapError, Style, Version, is_nil
 from ctigw.soap.http import HttpResponse
 from ctigw.values import named
+from ctigw.xml.characters import possible
+from ctigw.xml.declaration import BOOLEANS
 from ctigw.xml.parsing import Element, local, name_of
 
 _STYLE = Style("SOAP-ENV")
 # Of the element that says what is wrong, whichever the request is in.
 _ERROR = "http://www.cisco.com/AXL/1.0"
-_UNTOLD = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 class Part(NamedTuple):
@@ -54,12 +54,12 @@ class Sent:
 
     def flag(self, name: str) -> bool | None:
         """Whether ``name`` is true; None: there is none."""
-        return self.text(name) in ("true", "1") if self.has(name) else None
+        return BOOLEANS.get(self.text(name), False) if self.has(name) else None
 
     def is_nil(self, name: str) -> bool:
         """Whether ``name`` says that there is nothing."""
         found = self._element.find(name)
-        return found is not None and found.get(f"{{{XSI}}}nil", "").strip() in ("true", "1")
+        return found is not None and is_nil(found)
 
     def inside(self, name: str) -> Sent:
         """What ``name`` says, of which there must be one."""
@@ -143,33 +143,22 @@ def answer(request: Request, returned: Return) -> HttpResponse:
     if request.sequence is not None:
         top.set("sequence", request.sequence)
     _write(top, Part("return", returned))
-    return HttpResponse(
-        body=envelope.write(request.version, top, _STYLE), content_type=request.version.content_type
-    )
+    return envelope.answered(request.version, top, _STYLE)
 
 
 def fault(request: Request, why: AxlError) -> HttpResponse:
     """The answer to ``request``, which cannot be served."""
     top = etree.Element(f"{{{_ERROR}}}Error", nsmap={"axl": _ERROR})
     etree.SubElement(top, f"{{{_ERROR}}}code").text = str(why.code)
-    etree.SubElement(top, f"{{{_ERROR}}}message").text = _told(str(why))
+    etree.SubElement(top, f"{{{_ERROR}}}message").text = possible(str(why))
     etree.SubElement(top, "request").text = request.operation
-    return HttpResponse(
-        status=envelope.fault_status(request.version, why.whose),
-        body=envelope.fault(request.version, why.whose, _told(str(why)), _STYLE, (top,)),
-        content_type=request.version.content_type,
-    )
+    return envelope.refused(request.version, why.whose, possible(str(why)), _STYLE, (top,))
 
 
 def _write(above: Element, part: Part) -> None:
     element = etree.SubElement(above, part.name, dict(part.attributes))
     if isinstance(part.content, str):
-        element.text = _told(part.content) or None
+        element.text = possible(part.content) or None
     else:
         for inner in part.content:
             _write(element, inner)
-
-
-def _told(text: str) -> str:
-    """``text`` without what XML cannot tell."""
-    return _UNTOLD.sub("?", text)

@@ -24,7 +24,7 @@ from ctigw.soap.axl.sql.errors import SqlError
 from ctigw.soap.axl.sql.query import Bounds
 from ctigw.soap.contract import Contract
 from ctigw.soap.envelope import Code
-from ctigw.soap.given import Changed, InThread, Run, Who
+from ctigw.soap.given import NO_DATABASE, Changed, InThread, Run, Who
 from ctigw.soap.http import HttpRequest, HttpResponse, plain
 from ctigw.values import named
 
@@ -151,8 +151,7 @@ class Axl:
         except SqlError as error:
             raise AxlError(error.code, str(error)) from None
         except Refused:
-            away = "Could not connect to database."
-            raise AxlError(UNAVAILABLE, away, Code.RECEIVER) from None
+            raise AxlError(UNAVAILABLE, NO_DATABASE, Code.RECEIVER) from None
 
     async def _worked(self, operation: Operation, sent: Sent) -> Return:
         given = self._given

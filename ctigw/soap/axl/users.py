@@ -43,8 +43,8 @@ def meant(session: Session, site: Site, userid: str) -> str:
     name = site.name(userid).lower()
     if "@" in userid or not userid.isprintable() or session.get(User, name) is not None:
         return name
-    found = credentials.look_up(session, userid).principal
-    return found.name if found is not None and found.kind == "user" else name
+    found = credentials.user_called(session, userid)
+    return name if found is None else found.name
 
 
 def user(session: Session, site: Site, sent: Sent) -> User:

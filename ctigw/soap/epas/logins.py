@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from ctigw.directory import credentials
-from ctigw.directory.credentials import Principal, may_act_for
+from ctigw.directory.credentials import may_act_for, vouching
 from ctigw.logins import BusyError
 from ctigw.soap.epas.operations import add, answer, boolean, children, content, text_of
 from ctigw.soap.given import Changed, Run, Who
@@ -32,25 +31,16 @@ class Logins:
 
         It is looked at before anything is said of a session that there is, which is nobody else's business.
         """
-        name, client = text_of(body, "username"), body.get("client-type", "")
+        name, client = text_of(body, "username"), body.get("client-type", "")[:64]
         key = text_of(body, "app-session-id")
         if key:
-            application = self._sessions.application(key)
-            principal = await self._vouched(application, name)
+            session = await self._vouched(key, name, client)
         else:
-            application = None
             passwords = children(body, "password")
-            principal = await self._who(peer, name, content(passwords[0]) if passwords else "")
-        if principal is None:
+            found = await self._who(peer, name, content(passwords[0]) if passwords else "")
+            session = None if found is None else Session(INTERFACE, found.name, found.kind, client=client)
+        if session is None:
             return _refused(WRONG)
-        session = Session(
-            INTERFACE,
-            principal.name,
-            principal.kind,
-            client=client[:64],
-            application=application,
-            users=principal.users,
-        )
         if self._sessions.at(session) is not None:
             if not boolean(body.get("force")):
                 return _refused(TAKEN)
@@ -60,15 +50,18 @@ class Logins:
         add(add(made, "success"), "session-key", self._sessions.begin(session))
         return made
 
-    async def _vouched(self, application: Session | None, name: str) -> Principal | None:
-        """The user for whom an application vouches, if it may."""
+    async def _vouched(self, key: str, name: str, client: str) -> Session | None:
+        """That of the user for whom an application vouches, if it may."""
+        application = self._sessions.application(key)
         if application is None:
             return None
-        candidate = await self._run(credentials.look_up, name)
-        user = candidate.principal
-        if user is None or user.kind != "user" or not may_act_for(application.users, user.name):
+        users, user = await self._run(vouching, application.name, name)
+        if users is None:  # it was removed
+            self._sessions.end(application)
+        # It may also have logged out meanwhile.
+        if user is None or not may_act_for(users or (), user) or application not in self._sessions:
             return None
-        return user
+        return Session(INTERFACE, user, "user", client=client, application=application)
 
     async def logout(self, session: Session, body: Element) -> Element:
         """The session is over, and what its client has published with it, if it says so."""

@@ -7,13 +7,13 @@ from collections.abc import Callable, Collection, Mapping
 from lxml import etree
 from sqlalchemy.orm import Session
 
+from ctigw.presence import rule_xml
 from ctigw.rules import Visibility
 from ctigw.values import named
+from ctigw.xml.declaration import BOOLEANS
 from ctigw.xml.parsing import Element
 
-EPAS = "urn:cisco:epas:soap"
-RULES = "urn:cisco:epas:presence:rules"
-BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
+EPAS = rule_xml.EPAS
 
 
 class InvalidError(ValueError):

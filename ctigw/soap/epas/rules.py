@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from lxml import etree
 
 from ctigw.directory import rules as kept
 from ctigw.directory.outcomes import Done, Outcome
+from ctigw.presence.rule_xml import PARTS, RULES
 from ctigw.rules import And, Expr, Not, Or, Rule, Status, Visibility, When
-from ctigw.soap.epas.operations import RULES, Call, Operation, add, answer, children, content
+from ctigw.soap.epas.operations import Call, Operation, add, answer, children, content
 from ctigw.xml.parsing import Element, local
 
-# What can be asked for of each rule, in the order of answers.
-PARTS = ("visibility", "reachability", "filter")
 _WORDS: Mapping[str, type[And | Or | Not]] = {"and": And, "or": Or, "not": Not}
 
 
 def get_presence_rules(call: Call, body: Element) -> Element:
     """All rules, by name; of each what is asked for, everything if nothing is."""
-    asked = [local(part) for part in body if local(part) in PARTS] or PARTS
+    asked = [local(part) for part in body if local(part) in PARTS] or list(PARTS)
     made = answer_with_rules("get-presence-rules")
     for rule in kept.rules_of(call.session, call.user):
         inside = add(add(made, "presence-rule", name=rule.name), "rule")
-        for part in PARTS:
+        for part, write in PARTS.items():
             if part in asked:
-                _WRITERS[part](inside, rule)
+                write(inside, rule)
     return made
 
 
@@ -34,44 +33,6 @@ def answer_with_rules(name: str) -> Element:
     made = answer(name)
     wider: Element = etree.Element(made.tag, nsmap={**made.nsmap, "pr": RULES})
     return wider
-
-
-def _write_visibility(inside: Element, rule: Rule) -> None:
-    add(inside, "visibility", rule.visibility.value)
-
-
-def write_reachability(inside: Element, rule: Rule | None) -> None:
-    """<pr:reachability>, empty where ``rule`` says nothing of it."""
-    made = _add(inside, "reachability")
-    if rule is None or (rule.reachability_source is None and not rule.whens):
-        return
-    cond = _add(made, "cond")
-    if rule.reachability_source is not None:
-        _add(cond, "epas-reachability", source=rule.reachability_source)
-    for when in rule.whens:
-        _write_exprs(_add(cond, "when", reachability_status=when.status), when.exprs)
-
-
-def _write_exprs(above: Element, exprs: Iterable[Expr]) -> None:
-    """``exprs`` below ``above``; rules are bounded in how deep they go."""
-    for expr in exprs:
-        if isinstance(expr, Status):
-            _add(above, "epas-status", source=expr.source, status=expr.status)
-        else:
-            _write_exprs(_add(above, type(expr).__name__.lower()), expr.exprs)
-
-
-def _write_filter(inside: Element, rule: Rule) -> None:
-    made = _add(inside, "filter")
-    for source in rule.excluded_sources:
-        _add(made, "excludedsource").text = source
-
-
-_WRITERS: Mapping[str, Callable[[Element, Rule], None]] = {
-    "visibility": _write_visibility,
-    "reachability": write_reachability,
-    "filter": _write_filter,
-}
 
 
 def set_presence_rules(call: Call, body: Element) -> Element:
@@ -128,13 +89,6 @@ def _expr(part: Element) -> Expr:
     if name == "epas-status":
         return Status(part.attrib["source"], part.attrib["status"])
     return _WORDS[name](_exprs(part))
-
-
-def _add(above: Element, name: str, /, **attributes: str) -> Element:
-    made: Element = etree.SubElement(above, f"{{{RULES}}}{name}")
-    for key, value in attributes.items():
-        made.set(key.replace("_", "-"), value)
-    return made
 
 
 def get_acl(call: Call, body: Element) -> Element:

@@ -19,14 +19,13 @@ from ctigw.soap.envelope import Asked, Code, NotSoapError, Version
 from ctigw.soap.epas import contacts, rules, settings, statuses
 from ctigw.soap.epas.logins import INTERFACE, Logins
 from ctigw.soap.epas.operations import EPAS, Call, InvalidError, Operation, Settings
-from ctigw.soap.given import Changed, Run
+from ctigw.soap.given import NO_DATABASE, Changed, Run
 from ctigw.soap.http import Handler, HttpRequest, HttpResponse, plain
 from ctigw.soap.sessions import Session, Sessions
 from ctigw.values import value
 from ctigw.xml.parsing import Element, local, name_of
 
 INVALID = "Invalid request."
-NO_DATABASE = "Could not connect to database."
 BUSY = "Too many logins at once, or too many that have failed; try again later."
 BROKEN = "The server has failed."
 # Seconds after which a client that was told to come again may do so.
@@ -37,6 +36,8 @@ OPERATIONS: Mapping[str, Operation] = {
     **settings.OPERATIONS,
     **statuses.OPERATIONS,
 }
+# Parts of everything that are asked for at once.
+MOST_PARTS = 100
 # Those that change nothing: nobody has to look whether something is new.
 _READS = frozenset(name for name in OPERATIONS if name.startswith("get-"))
 CONTRACT = Contract(
@@ -99,7 +100,7 @@ class Epas:
             made = await self._made(request, asked)
         except _Trouble as trouble:
             return self._fault(asked.version, trouble)
-        return HttpResponse(body=envelope.write(asked.version, made), content_type=asked.version.content_type)
+        return envelope.answered(asked.version, made)
 
     async def _made(self, request: HttpRequest, asked: Asked) -> Element:
         """What is in the body of the answer.  Raises `_Trouble`."""
@@ -139,11 +140,11 @@ class Epas:
         return made
 
     def _fault(self, version: Version, trouble: _Trouble) -> HttpResponse:
-        usual = 200 if self._faults_ok else envelope.fault_status(version, trouble.code)
-        return HttpResponse(
-            status=trouble.status or usual,
-            body=envelope.fault(version, trouble.code, trouble.text),
-            content_type=version.content_type,
+        return envelope.refused(
+            version,
+            trouble.code,
+            trouble.text,
+            status=trouble.status or (200 if self._faults_ok else None),
             headers=(("Retry-After", AGAIN),) if trouble.status else (),
         )
 
@@ -160,7 +161,7 @@ def _checked(asked: Asked, peer: str) -> Element:
 
 def _without_unknown(body: Element) -> Element:
     """``body`` as the contract has it: newer clients ask for more parts of everything than there are."""
-    if local(body) != "get-all-config":
+    if local(body) != "get-all-config" or len(body) > MOST_PARTS:
         return body
     known = deepcopy(body)
     for part in list(known):

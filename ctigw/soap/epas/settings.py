@@ -9,10 +9,10 @@ from ctigw.directory import dial_rules, licensing, properties, system
 from ctigw.directory import rules as kept
 from ctigw.directory.journal import PropertyItem
 from ctigw.directory.outcomes import Outcome
+from ctigw.presence.rule_xml import reachability
 from ctigw.rules import Visibility
 from ctigw.soap.epas.contacts import get_contact_list
 from ctigw.soap.epas.operations import (
-    BOOLEANS,
     Call,
     InvalidError,
     Operation,
@@ -23,7 +23,8 @@ from ctigw.soap.epas.operations import (
     content,
     said,
 )
-from ctigw.soap.epas.rules import answer_with_rules, write_reachability
+from ctigw.soap.epas.rules import answer_with_rules
+from ctigw.xml.declaration import BOOLEANS
 from ctigw.xml.parsing import Element, local
 
 # How the rule that is for everybody is called by what it lets them see.  The first is printed; the others are
@@ -107,7 +108,7 @@ def _rule_for_all(call: Call, _body: Element) -> Element:
     visibility = call.settings.without_rule if rule is None else rule.visibility
     made = answer_with_rules("get-presence-rules")
     add(made, "visibility", visibility.value)
-    write_reachability(made, rule)
+    reachability(made, rule)
     add(made, "privacy-policy", POLICIES[visibility])
     add(made, "acl")
     return made

@@ -56,9 +56,9 @@ def add_recent_comm(call: Call, body: Element) -> Element:
     """Remember a communication; the code is 1 where it cannot be remembered, since its date is none."""
     timestamp = text_of(body, "timestamp")
     data = children(body, "data")[0]
-    kept = content(data) + "".join(etree.tostring(part, encoding="unicode") for part in data)
     try:
-        recent.add(call.session, call.user, Communication(timestamp, text_of(body, "type"), kept))
+        kept = Communication(timestamp, text_of(body, "type"), as_it_came(data))
+        recent.add(call.session, call.user, kept)
     except DirectoryError:
         code = "1"
     else:
@@ -66,6 +66,19 @@ def add_recent_comm(call: Call, body: Element) -> Element:
     made = answer("add-recent-comm")
     add(made, "record", timestamp=timestamp, status_code=code)
     return made
+
+
+def as_it_came(data: Element) -> str:
+    """What is in ``data``, or the beginning of it where it is too long.
+
+    Each part repeats the prefixes that are declared around it: all together would be of any length.
+    """
+    kept = content(data)
+    for part in data:
+        if len(kept) > recent.LONGEST_DATA:
+            break
+        kept += etree.tostring(part, encoding="unicode")
+    return kept
 
 
 def get_recent_comm(call: Call, _body: Element) -> Element:

@@ -9,23 +9,18 @@ next change begins anew.
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Awaitable, Callable, Coroutine, Hashable
+from collections.abc import Hashable
 from functools import partial
 from typing import Any
+from urllib.parse import urlsplit
 
 import structlog
 
 from ctigw.means import Means
+from ctigw.soap.given import Fetch, NotReachedError, Spawn
 from ctigw.values import named
 
-# Fetches a URL, and gives the HTTP status.  Raises `NotReachedError`.
-Fetch = Callable[[str], Awaitable[int]]
-Spawn = Callable[[Coroutine[Any, Any, None]], None]
 log = structlog.get_logger(__name__)
-
-
-class NotReachedError(Exception):
-    """There is no answer; the text says why, without anything of the URL but its host."""
 
 
 @named
@@ -194,7 +189,8 @@ class Callbacks:
         self._counters["callbacks failed" if why else "callbacks"] += 1
         if bool(why) is not line.silent:
             line.silent = bool(why)
-            shown = url.partition("?")[0]
+            parts = urlsplit(url)  # what is behind the host may be a secret of the application's
+            shown = f"{parts.scheme}://{parts.netloc}"
             if why:
                 log.warning("endpoint does not answer", endpoint=shown, why=why)
             else:

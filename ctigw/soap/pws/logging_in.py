@@ -7,9 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 
-from sqlalchemy.orm import Session as DatabaseSession
-
-from ctigw.directory.credentials import look_up
+from ctigw.directory.credentials import may_act_for
 from ctigw.errors import Refused
 from ctigw.logins import BusyError
 from ctigw.means import Means
@@ -25,19 +23,11 @@ INTERFACE = "pws"
 class People:
     """What is known of people.
 
-    ``user``: the full name of the user who is called so; None: nobody.  Raises `Refused`.
-    ``may_act_for``: whether an application with these patterns may act in the name of a user.
+    ``vouching``: `credentials.vouching`, of an application and a user.  Raises `Refused`.
     """
 
     who: Who
-    user: Callable[[str], Awaitable[str | None]]
-    may_act_for: Callable[[Sequence[str], str], bool]
-
-
-def user_called(session: DatabaseSession, name: str) -> str | None:
-    """The full name of the user who is called so; None: nobody."""
-    principal = look_up(session, name).principal
-    return principal.name if principal is not None and principal.kind == "user" else None
+    vouching: Callable[[str, str], Awaitable[tuple[Sequence[str] | None, str | None]]]
 
 
 @named
@@ -92,18 +82,20 @@ class LoggingIn:
             raise PwsError(Code.TOO_MANY_REQUESTS) from None
         if principal is None:
             raise PwsError(Code.LOGIN_FAILED)
-        return Session(INTERFACE, principal.name, principal.kind, users=principal.users)
+        return Session(INTERFACE, principal.name, principal.kind)
 
     async def _by_application(self, name: str, key: str) -> Session:
         application = self._application(key)
         self._count(application)
-        user = await self._people.user(name)
+        users, user = await self._people.vouching(application.name, name)
+        if users is None:  # it was removed
+            self._sessions.end(application)
+        if application not in self._sessions:  # or it has logged out meanwhile
+            raise PwsError(Code.INVALID_KEY)
         if user is None:
             raise PwsError(Code.USERNAME)
-        if not self._people.may_act_for(application.users, user):
+        if not may_act_for(users or (), user):
             raise PwsError(Code.LOGIN_FAILED)
-        if self._application(key) is not application:  # it has logged out meanwhile
-            raise PwsError(Code.INVALID_KEY)
         return Session(INTERFACE, user, "user", application=application)
 
     def _application(self, key: str) -> Session:

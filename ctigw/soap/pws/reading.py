@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from lxml import etree
 
+from ctigw.soap.envelope import MAX_DEPTH
 from ctigw.soap.pws.errors import Code, PwsError
 from ctigw.soap.pws.numbers import number
 from ctigw.soap.pws.requests import Kind
+from ctigw.xml.declaration import BOOLEANS
 from ctigw.xml.errors import NotXmlError
 from ctigw.xml.parsing import Element, local, parse
 
-MAX_DEPTH = 64
 MOST_LISTED = 5000
 _KINDS = {kind.value: kind for kind in Kind}
-_BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 
 
 def root(body: bytes, *names: str) -> Element:
@@ -67,7 +67,7 @@ def boolean(said: str | None, code: Code) -> bool:
     """xsd:boolean; false where nothing is said.  Raises `PwsError` with ``code``."""
     if said is None:
         return False
-    found = _BOOLEANS.get(said)
+    found = BOOLEANS.get(said)
     if found is None:
         raise PwsError(code)
     return found

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from ctigw.values import Enum, named, value
 
+# What can be subscribed to, and what endpoints are called back for.
 NOTIFICATION = "PRESENCE_NOTIFICATION"
 
 

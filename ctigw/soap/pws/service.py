@@ -6,15 +6,14 @@ begun is its alone, and ends with it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import structlog
 
 from ctigw.means import Means
 from ctigw.presence.engine import Presence
 from ctigw.presence.errors import TooManyError
-from ctigw.soap.given import Promise
+from ctigw.soap.given import Promise, Spawn
 from ctigw.soap.pws import checks, publishing, urls
 from ctigw.soap.pws.callbacks import Callbacks
 from ctigw.soap.pws.endpoints import Endpoint, Endpoints
@@ -69,7 +68,7 @@ class Surroundings:
     exists: Callable[[str], bool]
     wake: Callable[[], object]
     promise: Promise
-    spawn: Callable[[Coroutine[Any, Any, None]], None]
+    spawn: Spawn
     callbacks: Callbacks
     allowed: urls.Allowed
 

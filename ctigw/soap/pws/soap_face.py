@@ -107,16 +107,11 @@ class SoapFace:
         writing.element("code", detail).text = str(error.code.value)
         writing.element("message", detail).text = error.message
         whose = envelope.Code.RECEIVER if error.code.value >= OURS else envelope.Code.SENDER
-        status = 200 if self._status == "ok" else envelope.fault_status(version, whose)
+        status = 200 if self._status == "ok" else None
         retry: tuple[tuple[str, str], ...] = ()
         if error.code in BUSY:
             status, retry = error.status, (("Retry-After", "1"),)
-        return HttpResponse(
-            status=status,
-            body=envelope.fault(version, whose, error.message, STYLE, [detail]),
-            content_type=version.content_type,
-            headers=retry,
-        )
+        return envelope.refused(version, whose, error.message, STYLE, [detail], status=status, headers=retry)
 
 
 def _envelope(body: bytes) -> Asked:

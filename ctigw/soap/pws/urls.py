@@ -7,9 +7,9 @@ from ipaddress import IPv6Address, ip_address, ip_network
 from urllib.parse import urlsplit
 
 from ctigw.soap.pws.errors import Code, PwsError
+from ctigw.soap.pws.requests import NOTIFICATION
 
 LONGEST = 2048
-EVENT = "PRESENCE_NOTIFICATION"
 
 
 class Allowed:
@@ -72,4 +72,4 @@ def _is_address(host: str) -> bool:
 def notice(url: str, subscription: int) -> str:
     """What is fetched to say that there is something new in ``subscription``."""
     joint = "" if url.endswith(("?", "&")) else "&" if "?" in url else "?"
-    return f"{url}{joint}id={subscription}&eventType={EVENT}"
+    return f"{url}{joint}id={subscription}&eventType={NOTIFICATION}"

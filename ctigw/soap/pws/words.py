@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ctigw.presence.documents import document_of
+from ctigw.presence.documents import MAX_DEPTH, document_of
 from ctigw.presence.engine import entity
 from ctigw.presence.lexical import quoted, uri
 from ctigw.presence.parts import ACTIVITIES, Document, Property, Tuple, put_together
@@ -22,8 +22,8 @@ from ctigw.xml.parsing import parse
 SOURCE = "Presence Web Service"
 TUPLE = "cisco-pws"
 OVERRIDE_TUPLE = "pws-override"
-# As `presence.documents` has it.
-_MAX_DEPTH = 64
+# What the engine writes has what was read up to a depth within elements of its own.
+_MAX_DEPTH = 2 * MAX_DEPTH
 
 
 class Word(Enum):

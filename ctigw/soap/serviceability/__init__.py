@@ -3,11 +3,12 @@
 ``perfmon``         what is counted
 ``ris``             lines and CSTA clients
 ``control_center``  the parts of the gateway, and whether they run
-``logs``            the files of its log
+``logs``            the files of its log; ``dime``: how one of them is attached to an answer
 ``troubleshooter``  its live checks
 ``service``         one service: its contract, who may ask, and which operation is asked for
 ``asking``, ``telling``  requests read and answers written, for clients of both ages
 ``seen``            what all of them are given of the gateway
+``faults``          why a request is not done
 
 Everything is for those who administer the gateway, who say who they are with each request (`soap.basic`).
 """

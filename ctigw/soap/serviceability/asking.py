@@ -11,7 +11,7 @@ from typing import Any
 
 from lxml import etree
 
-from ctigw.soap.envelope import XSI
+from ctigw.soap.envelope import is_nil
 from ctigw.soap.serviceability.faults import Fault
 from ctigw.xml.parsing import Element, local
 
@@ -20,7 +20,6 @@ LONGEST = 1024
 # As many as the product takes in one request; each of them may stand beside the operation.
 MOST_ITEMS = 1000
 MOST_BESIDE = MOST_ITEMS + 100
-_NIL = f"{{{XSI}}}nil"
 # What is beside the operation; in C, since there may be a thousand references to a thousand things.
 _beside = etree.XPath("/*/*/*[@id = $id]")
 
@@ -53,7 +52,7 @@ def content(node: Element) -> str:
     said = (node.text or "").strip()
     if len(said) > LONGEST:
         raise Fault(f"{local(node)} is longer than {LONGEST} characters")
-    return "" if node.get(_NIL) in ("true", "1") else said
+    return "" if is_nil(node) else said
 
 
 def texts(node: Element, *names: str) -> list[str]:

@@ -7,7 +7,6 @@ from afar: the parts are one process, and which of them there are is for the con
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta, timezone
 
 from ctigw.findings import Finding, Outcome
 from ctigw.soap.serviceability.asking import children, content
@@ -84,16 +83,9 @@ class ControlCenter:
             ("ServiceStatus", status),
             ("ReasonCode", code),
             ("ReasonCodeString", why),
-            ("StartTime", self._began() if runs else ""),
+            ("StartTime", self._given.shown(self._given.started) if runs else ""),
             ("UpTime", max(0, int(self._given.means.now() - self._given.started)) if runs else -1),
         ]
-
-    def _began(self) -> str:
-        """When the gateway was started, in local time."""
-        zone = timezone(timedelta(seconds=self._given.offset()))
-        return (
-            datetime.fromtimestamp(self._given.started, UTC).astimezone(zone).strftime("%a %b %d %H:%M:%S %Y")
-        )
 
     async def _refuse(self, _call: Call) -> Fields:
         raise Fault(REFUSED)

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime
 
 from lxml import etree
 
-from ctigw.soap.envelope import Code, Version, write
+from ctigw.soap.envelope import Code, Version, answered, write
 from ctigw.soap.http import HttpResponse
 from ctigw.soap.serviceability import dime
 from ctigw.soap.serviceability.asking import child, choice, content, number, text, texts
@@ -117,13 +117,11 @@ class Logs:
         return sorted(files, key=lambda file: (file.modified, file.name))
 
     def _file(self, file: LogFile) -> Fields:
-        zone = timezone(timedelta(seconds=self._given.offset()))
-        modified = datetime.fromtimestamp(file.modified, UTC).astimezone(zone)
         return [
             ("name", file.name),
             ("absolutepath", path_of(file)),
             ("filesize", str(file.size)),
-            ("modifiedDate", modified.strftime("%a %b %d %H:%M:%S %Y")),
+            ("modifiedDate", self._given.shown(file.modified)),
         ]
 
     async def _zone(self, call: Call) -> Fields | HttpResponse:
@@ -133,7 +131,7 @@ class Logs:
         if call.name == "LocalHost":
             bare = etree.Element(f"{{{NAMESPACE}}}TimeZone", nsmap={"ns1": NAMESPACE})
             bare.text = said
-            return HttpResponse(body=write(call.version, bare, STYLE), content_type=call.version.content_type)
+            return answered(call.version, bare, STYLE)
         return [("TimeZone", said)]
 
     async def _get(self, call: Call) -> HttpResponse:
@@ -182,7 +180,7 @@ def _attached(version: Version, way: dime.Way, token: str, data: bytes) -> HttpR
     told = etree.Element(f"{{{NAMESPACE}}}GetOneFileReturn", nsmap={"ns1": NAMESPACE})
     if way is dime.Way.INLINE:
         told.text = dime.inline(data)
-        return HttpResponse(body=write(version, told, STYLE), content_type=version.content_type)
+        return answered(version, told, STYLE)
     if way is dime.Way.DIME:
         identifier = f"uuid:{token}"
         told.set("href", identifier)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
+from ctigw.directory.wildcards import matcher
 from ctigw.soap.serviceability.asking import choice, number, text, texts
 from ctigw.soap.serviceability.faults import Fault
 from ctigw.soap.serviceability.seen import ClientSeen, Given, LineSeen
@@ -279,25 +280,8 @@ def _fitting(items: Sequence[str]) -> Callable[[str], bool]:
     if not items:
         return lambda _name: True
     exact = frozenset(item.lower() for item in items if "*" not in item)
-    patterns = [item.lower().split("*") for item in items if "*" in item]
-    return lambda name: name.lower() in exact or any(_matches(name.lower(), each) for each in patterns)
-
-
-def _matches(name: str, parts: Sequence[str]) -> bool:
-    """Whether ``parts``, the first and last at the ends, come one after another in ``name``.
-
-    Each is looked for where it comes first: in the time of one reading, however many there are.
-    """
-    first, *between, last = parts
-    if not (name.startswith(first) and name.endswith(last) and len(name) >= len(first) + len(last)):
-        return False
-    place, end = len(first), len(name) - len(last)
-    for part in between:
-        found = name.find(part, place, end)
-        if found < 0:
-            return False
-        place = found + len(part)
-    return True
+    patterns = [matcher(item.lower(), "*") for item in items if "*" in item]
+    return lambda name: name.lower() in exact or any(fits(name.lower()) for fits in patterns)
 
 
 def service(given: Given) -> Service:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta, timezone
 
 from ctigw.findings import Finding
 from ctigw.means import Means
@@ -101,3 +102,8 @@ class Given:
     read_log: Callable[[str], Awaitable[bytes]]
     offset: Callable[[], int] = lambda: 0
     zone: Callable[[], str] = lambda: "UTC"
+
+    def shown(self, moment: float) -> str:
+        """``moment``, in seconds since 1970, as the product writes it in answers, in local time."""
+        local = timezone(timedelta(seconds=self.offset()))
+        return datetime.fromtimestamp(moment, UTC).astimezone(local).strftime("%a %b %d %H:%M:%S %Y")

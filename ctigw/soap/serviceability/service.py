@@ -7,18 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
-from xml.sax.saxutils import escape
 
 from ctigw.soap.basic import administrator
-from ctigw.soap.contract import BASE, text
-from ctigw.soap.envelope import NotSoapError, Style, Version, fault, fault_status, operation, read, write
+from ctigw.soap.contract import placed
+from ctigw.soap.envelope import NotSoapError, Style, Version, answered, read, refused
 from ctigw.soap.given import Who
 from ctigw.soap.http import Handler, HttpRequest, HttpResponse, plain
 from ctigw.soap.serviceability.asking import MOST_BESIDE
 from ctigw.soap.serviceability.faults import Fault
 from ctigw.soap.serviceability.telling import Fields, answer, is_old, old_answer
 from ctigw.values import value
-from ctigw.xml.parsing import Element
+from ctigw.xml.parsing import Element, local
 
 FOLDER = "serviceability"
 STYLE = Style(prefix="soapenv")
@@ -82,7 +81,7 @@ class Service:
         if sum(1 for _ in asked.body.itersiblings()) > MOST_BESIDE:
             return _refused(asked.version, Fault("there is too much beside the operation"))
         try:
-            return await self._do(Call(asked.body, operation(asked), asked.version, request))
+            return await self._do(Call(asked.body, local(asked.body), asked.version, request))
         except Fault as error:
             return _refused(asked.version, error)
 
@@ -98,18 +97,13 @@ class Service:
             payload = old_answer(call.body, said)
         else:
             payload = answer(self._answers.get(name, f"{name}Response"), said)
-        return HttpResponse(body=write(call.version, payload, STYLE), content_type=call.version.content_type)
+        return answered(call.version, payload, STYLE)
 
     def _contract_for(self, path: str, request: HttpRequest) -> HttpResponse:
         if not request.query.lower().startswith("wsdl"):
             return plain(200, "SOAP is served here; its contract is at ?wsdl")
-        address = escape(request.base + path).encode()
-        return HttpResponse(body=text(FOLDER, self._contract).replace(BASE.encode(), address))
+        return placed(FOLDER, self._contract, request.base + path)
 
 
 def _refused(version: Version, why: Fault) -> HttpResponse:
-    return HttpResponse(
-        status=fault_status(version, why.code),
-        body=fault(version, why.code, why.text, STYLE),
-        content_type=version.content_type,
-    )
+    return refused(version, why.code, why.text, STYLE)

@@ -6,21 +6,19 @@ of 2003 (RPC/encoded) get unqualified elements in the lists that their contract 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Union
 
 from lxml import etree
 
 from ctigw.soap.envelope import XSD, XSI
+from ctigw.xml.characters import possible
 from ctigw.xml.parsing import Element, name_of
 
 NAMESPACE = "http://schemas.cisco.com/ast/soap"
 # What a field says: text, a number, a truth, other fields; None: nothing, and it says so (xsi:nil).
 Value = Union[str, int, bool, None, "Fields"]
 Fields = Sequence[tuple[str, Value]]
-
-_UNWRITABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 # How the answers of 2003 differ: the list that all of the returns are gathered in ...
 _GATHERED = {
@@ -81,7 +79,7 @@ def _fill(node: Element, fields: Fields, namespace: str, *, typed: bool) -> None
             inside.set(f"{{{XSI}}}nil", "true")
         elif isinstance(value, (str, int)):
             said = str(value).lower() if isinstance(value, bool) else str(value)
-            inside.text = _UNWRITABLE.sub("�", said)
+            inside.text = possible(said, "�")
             if typed:
                 inside.set(f"{{{XSI}}}type", _TYPES[type(value)])
         elif typed and name in _LISTS:
