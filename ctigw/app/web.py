@@ -83,9 +83,9 @@ class WebSide:
         return {"web sessions": len(self.sessions), **presence, **self.counters}
 
     def told(self, changes: Sequence[Change]) -> None:
-        """The directory has changed: who is no user any more is not logged in any more."""
+        """The directory has changed: who is no user any more, or has a new password, logs in again."""
         for change in changes:
-            if change.kind is Kind.USER and change.new is None:
+            if change.kind is Kind.PASSWORD or (change.kind is Kind.USER and change.new is None):
                 self.sessions.forget(change.user)
 
 

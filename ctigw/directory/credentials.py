@@ -122,7 +122,7 @@ def renew(session: Session, principal: Principal, password: str) -> None:
     """Keep the password anew, in today's forms and with today's parameters."""
     if principal.kind == "user":
         if session.get(User, principal.name) is not None:
-            users.set_password(session, principal.name, password)
+            users.renew_password(session, principal.name, password)
         return
     row = session.get(Application, principal.name)
     if row is not None:

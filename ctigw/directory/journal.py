@@ -1,7 +1,7 @@
 """What changed: written down in the transaction that changes it, for whoever must hear of it afterwards.
 
 Those are clients, which are sent notices, and a gateway that runs beside the command line.  Neither is told
-a secret: a new password is a change of the user in which old and new are alike.
+a secret: that a password is a new one is told, with what everybody knows of the user.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ class Kind(Enum):
     CALENDARING = "EndUser"
     PROPERTY = "UCEnduserCfg"
     USER = "user"
+    PASSWORD = "password"  # noqa: S105 - a kind of change
     LINE = "line"
     LONG_TERM_STATUS = "long-term status"
     SYSTEM = "system"
@@ -146,6 +147,7 @@ ITEMS: dict[Kind, Any] = {
     Kind.CALENDARING: CalendaringItem,
     Kind.PROPERTY: PropertyItem,
     Kind.USER: UserItem,
+    Kind.PASSWORD: UserItem,
     Kind.LINE: LineItem,
     Kind.LONG_TERM_STATUS: LongTermItem,
     Kind.SYSTEM: SystemItem,

@@ -70,10 +70,12 @@ def remove(session: Session, name: str) -> Changes:
 
 def set_password(session: Session, name: str, password: str | Kept) -> Changes:
     """Replace the password."""
-    row = names.user(session, name)
-    _keep(row, password)
-    session.flush()
-    return _changed(session, row, row.display_name)
+    return _put_password(session, name, password, Kind.PASSWORD)
+
+
+def renew_password(session: Session, name: str, password: str) -> Changes:
+    """Keep the same password anew."""
+    return _put_password(session, name, password, Kind.USER)
 
 
 def set_display_name(session: Session, name: str, display_name: str) -> Changes:
@@ -129,6 +131,14 @@ def _lines(session: Session, owners: Sequence[str] | None) -> dict[str | None, l
 def _changed(session: Session, row: User, shown_before: str) -> Changes:
     old, new = UserItem(shown_before), UserItem(row.display_name)
     return journal.record(session, [Change(Kind.USER, row.name, old, new)])
+
+
+def _put_password(session: Session, name: str, password: str | Kept, kind: Kind) -> Changes:
+    row = names.user(session, name)
+    _keep(row, password)
+    session.flush()
+    item = UserItem(row.display_name)
+    return journal.record(session, [Change(kind, row.name, item, item)])
 
 
 def _keep(row: User, password: str | Kept) -> None:

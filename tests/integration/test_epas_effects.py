@@ -120,6 +120,18 @@ def test_a_contact_is_told_to_who_subscribes_to_changes(house: Gateway) -> None:
     assert b">erin<" in found[1]
 
 
+def test_who_has_a_new_password_is_logged_out(house: Gateway) -> None:
+    erin = Client(house, "erin")
+    assert erin.ask("<get-acl/>").tag.endswith("get-acl-resp")
+    beside = Database(url_in(house.data))
+    beside.run_now(users.set_display_name, "erin@example.com", "Erin E.")
+    beside.run_now(users.set_password, "erin@example.com", "another")
+    beside.close()
+    deadline = time.monotonic() + PATIENCE
+    while not erin.ask("<get-acl/>").tag.endswith("Fault"):
+        assert time.monotonic() < deadline
+
+
 def test_who_is_removed_is_logged_out(house: Gateway) -> None:
     dave = Client(house, "dave")
     assert dave.ask("<get-acl/>").tag.endswith("get-acl-resp")

@@ -194,7 +194,7 @@ def test_users_and_their_lines_are_told(session: Session) -> None:
     three, four = LineItem("2003"), LineItem("2004")
     assert told(tuple(changes)) == [
         (Kind.USER, carol, None, item),
-        (Kind.USER, carol, item, item),
+        (Kind.PASSWORD, carol, item, item),
         (Kind.USER, carol, item, UserItem("C.")),
         (Kind.LINE, carol, None, three),
         (Kind.LINE, carol, three, None),

@@ -170,10 +170,11 @@ def test_the_verb_is_that_of_the_change(old: Any, new: Any, action: str) -> None
     assert said(notice(Change(Kind.PROPERTY, JIM, old, new)))[0] == action
 
 
-@pytest.mark.parametrize("kind", [Kind.USER, Kind.LINE, Kind.LONG_TERM_STATUS])
+@pytest.mark.parametrize("kind", [Kind.USER, Kind.PASSWORD, Kind.LINE, Kind.LONG_TERM_STATUS])
 def test_clients_are_not_told_of_what_is_not_theirs(kind: Kind) -> None:
     item: dict[Kind, Any] = {
         Kind.USER: UserItem("Jim"),
+        Kind.PASSWORD: UserItem("Jim"),
         Kind.LINE: LineItem("2001"),
         Kind.LONG_TERM_STATUS: LongTermItem(1.0),
     }
@@ -329,6 +330,7 @@ ITEM: dict[Kind, st.SearchStrategy[Any]] = {
     Kind.CALENDARING: st.builds(CalendaringItem, st.booleans()),
     Kind.PROPERTY: st.builds(PropertyItem, TEXTS, TEXTS, st.booleans()),
     Kind.USER: st.builds(UserItem, TEXTS),
+    Kind.PASSWORD: st.builds(UserItem, TEXTS),
     Kind.LINE: st.builds(LineItem, TEXTS),
     Kind.LONG_TERM_STATUS: st.builds(LongTermItem, st.floats(0, 2e9)),
     Kind.SYSTEM: st.builds(
@@ -384,7 +386,8 @@ def test_every_kind_has_its_items_here() -> None:
 def test_any_change_gives_a_valid_document_that_carries_its_values(of: Change) -> None:
     sent = document(of, Format(device=lambda _user: "2001"))
     if sent is None:
-        assert of.kind in (Kind.USER, Kind.LINE, Kind.LONG_TERM_STATUS) or of.old is of.new is None
+        untold = (Kind.USER, Kind.PASSWORD, Kind.LINE, Kind.LONG_TERM_STATUS)
+        assert of.kind in untold or of.old is of.new is None
         return
     assert wrong(sent) is None
     action, found = said(sent)
