@@ -165,7 +165,7 @@ def _write(session: Session, write: Write[Row], rows: Sequence[Row]) -> int:
         with session.begin_nested():
             write(session, rows)
     except Exception as error:
-        if is_trouble(session, error):
+        if is_trouble(error):
             raise
         if len(rows) == 1:
             _refused(error)

@@ -31,6 +31,8 @@ _Asked = tuple[Callable[[Session], Any], Deferred[Any]]
 # The newest migration.  Compared here, so that alembic (slow to import) is loaded only when there is work.
 HEAD = "0005"
 FILE = "ctigw.sqlite"
+# Classes of PostgreSQL's codes: the connection, means that are exhausted, an operator, the system.
+TROUBLE = frozenset(("08", "53", "57", "58"))
 log = structlog.get_logger(__name__)
 # wal_autocheckpoint: 16 MiB, four times the default.  The pages at the end of each log are in every
 # transaction; they are moved to the database a fourth as often.
@@ -52,15 +54,17 @@ class AwayError(DatabaseError, Refused):
         self.args = (why,)
 
 
-def is_trouble(session: Session, error: BaseException) -> bool:
+def is_trouble(error: BaseException) -> bool:
     """Whether the database cannot serve now, whatever it is asked: its connection is lost, its disk is full.
 
     PostgreSQL calls a row that is too long operational, too: that is not the database's trouble.
     """
     if not isinstance(error, DBAPIError):
         return False
-    in_a_file = session.get_bind().dialect.name == "sqlite"
-    return error.connection_invalidated or (in_a_file and isinstance(error, OperationalError))
+    # SQLite has no such codes, and neither has a server that does not answer.
+    code = getattr(error.orig, "sqlstate", None)
+    in_trouble = code is None or code[:2] in TROUBLE
+    return error.connection_invalidated or (in_trouble and isinstance(error, OperationalError))
 
 
 def url_in(folder: Path) -> URL:
@@ -196,7 +200,7 @@ def _attempt(session: Session, function: Callable[[Session], Any]) -> Any:
         with session.begin_nested():
             return function(session)
     except BaseException as error:  # noqa: BLE001 - told to whoever asked
-        return _failure(AwayError(_one_line(error))) if is_trouble(session, error) else _failure()
+        return _failure(AwayError(_one_line(error))) if is_trouble(error) else _failure()
 
 
 def _failure(error: BaseException | None = None) -> Failure:

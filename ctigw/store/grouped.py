@@ -101,7 +101,7 @@ def _in_halves(session: Session, write: Write[Item], items: Sequence[Item]) -> l
         with session.begin_nested():
             return list(write(session, items))
     except Exception as error:
-        if is_trouble(session, error):
+        if is_trouble(error):
             raise
         if len(items) == 1:
             log.warning("cannot be stored", why=type(error).__name__)

@@ -9,7 +9,8 @@ from lxml import etree
 
 from ctigw.findings import Category, Outcome
 from ctigw.soap.contract import text
-from ctigw.soap.envelope import Version
+from ctigw.soap.envelope import Version, read
+from ctigw.soap.serviceability import asking
 from ctigw.soap.serviceability.seen import ClientSeen, Counter, ServiceSeen
 from tests.serviceability import (
     CONTRACTS,
@@ -172,6 +173,19 @@ def test_what_is_no_soap_is_told_so(path: str, xml: bytes) -> None:
 def test_references_are_bounded(body: str) -> None:
     with pytest.raises(FaultError):
         payload(World().http(PERFMON, envelope(body)), Version.SOAP_11)
+
+
+def test_references_are_looked_for_in_the_body_alone() -> None:
+    """There may be as much as one likes in the rest of an envelope."""
+    asked = "<a:perfmonAddCounter xmlns:a='x'><SessionHandle href='#id1'/></a:perfmonAddCounter>"
+    beside = "<multiRef id='id1'>in the body</multiRef>"
+    header = "<s:Header><multiRef id='id1'>in the header</multiRef></s:Header>"
+    around = (
+        '<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/">{}<s:Body>{}</s:Body></s:Envelope>'
+    )
+    body = read(around.format(header, asked + beside).encode()).body
+    assert body is not None
+    assert asking.text(body, "SessionHandle") == "in the body"
 
 
 WSDLS = {path: etree.fromstring(text("serviceability", f"{name}.wsdl")) for path, name in CONTRACTS.items()}

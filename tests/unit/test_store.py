@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,11 @@ from twisted.internet.defer import DeferredList
 from ctigw.errors import Reason, Refused
 from ctigw.store import audit
 from ctigw.store.audit import Audited
-from ctigw.store.database import HEAD, Database, DatabaseError
+from ctigw.store.database import HEAD, AwayError, Database, DatabaseError
 from ctigw.store.line_features import LineMemory, all_features, keep_features
 from ctigw.store.migrations import settings
 from ctigw.store.tables import Base, LineFeatures
+from tests.postgresql import Unavailable, server
 
 
 def test_a_new_database_is_brought_up_to_date(database: Database) -> None:
@@ -144,6 +146,25 @@ async def test_a_lost_connection_fails_all_that_shared_it(database: Database) ->
     outcomes: Any = await DeferredList(waiting, consumeErrors=True)
     assert [fine for fine, _ in outcomes] == [True, False, False, False]
     assert await database.run(lambda session: session.scalar(select(func.count(LineFeatures.number)))) == 0
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_server_that_is_stopped_under_us_is_away() -> None:
+    with ExitStack() as ending, ExitStack() as running:
+        try:
+            database = Database(running.enter_context(server()))
+        except Unavailable as why:
+            pytest.skip(str(why))
+        database.open()
+        ending.callback(database.close)
+        await database.run(keep_features, "1", {})
+        running.close()
+        with structlog.testing.capture_logs() as logged:
+            for _ in range(3):
+                asked: list[Any] = [database.submit(keep_features, str(number), {}) for number in range(3)]
+                for _fine, outcome in await DeferredList(asked, consumeErrors=True):
+                    assert isinstance(outcome.value, AwayError), outcome
+        assert [entry["event"] for entry in logged] == ["the database is away"]
 
 
 @pytest_twisted.ensureDeferred

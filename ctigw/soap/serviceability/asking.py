@@ -20,8 +20,9 @@ LONGEST = 1024
 # As many as the product takes in one request; each of them may stand beside the operation.
 MOST_ITEMS = 1000
 MOST_BESIDE = MOST_ITEMS + 100
-# What is beside the operation; in C, since there may be a thousand references to a thousand things.
-_beside = etree.XPath("/*/*/*[@id = $id]")
+# What is beside the operation; in C, since there may be a thousand references to a thousand things.  How many
+# there are is known of the body alone: of the rest of an envelope there may be more.
+_beside = etree.XPath("(/*/*[local-name() = 'Body'])[1]/*[@id = $id]")
 
 
 def children(node: Element) -> list[Element]:
