@@ -52,6 +52,8 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 T = TypeVar("T")
 BACKLOG = 1024
+# Characters of a name that are logged.
+NAMED = 64
 log = structlog.get_logger(__name__)
 
 
@@ -126,7 +128,7 @@ def web_side(
     web = config.web
     sessions = Sessions(means, seconds=web.session_seconds, most=web.limits.sessions)
     logins: Logins[Principal] = Logins(patience, keeping.principal, Deferred)
-    who: Who = lambda peer, name, password: logins.who(_Asker(peer), name, password)  # noqa: E731 - one name
+    who = partial(_who, logins)
     epas = Epas(
         run=database.run,
         logins=EpasLogins(sessions, who, database.run, partial(_withdraw, sip, wake, database), changed),
@@ -151,6 +153,14 @@ def web_side(
         )
         side.routes["presence"] = side.presence.routes
     return side
+
+
+async def _who(logins: Logins[Principal], peer: str, name: str, password: str) -> Principal | None:
+    """`given.Who`; who is not known is in the log."""
+    found = await logins.who(_Asker(peer), name, password)
+    if found is None:
+        log.info("login refused", peer=peer, name=name[:NAMED])
+    return found
 
 
 async def _in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

@@ -173,8 +173,10 @@ def check(file: Path | None, live: bool, is_demo: bool, name: str, data: Path) -
     certificates.  Exit status 1: something is not as it should be.
     """
     if is_demo:
-        if not (live and data.exists()) or file:
-            fail(f"--demo is for --live, without FILE, where a demo has run: there is no {data}", UNUSABLE)
+        if file or not live:
+            raise click.UsageError("--demo is for --live, and without FILE.")
+        if not data.exists():
+            fail(f"there is no {data}, so no demo has run here; --data says where", UNUSABLE)
         config = _demo_config(data)
     elif file is None:
         raise click.UsageError("Missing argument 'FILE'.")

@@ -216,7 +216,7 @@ def _faults(config: Config) -> Iterator[str]:
 def _without_presence(config: Config) -> Iterator[str]:
     for index, listener in enumerate(config.web.listeners):
         if "presence" in listener.serves and not config.sip.listeners:
-            yield f'web.listeners[{index}].serves: "presence" needs sip.listeners: without, nobody has any'
+            yield f'web.listeners[{index}].serves: "presence" needs sip.listeners, whose presence it shows'
 
 
 def _list_faults(config: Config) -> Iterator[str]:

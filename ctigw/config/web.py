@@ -20,8 +20,8 @@ class WebListener(Struct, frozen=True, forbid_unknown_fields=True):
     # 8443 is where clients look for "epas", "axl" and "serviceability" (TLS), 8083 (TLS) and 8082 for
     # "presence"; 0 is any free port, for tests.
     port: Annotated[int, Meta(ge=0, le=LAST_PORT)] = 8443
-    # What is served here: "epas" (contacts, rules, settings), "presence" (the presence web service), "axl"
-    # (administration), "serviceability".
+    # What is served here: "epas" (contacts, rules, settings), "presence" (the presence web service, which
+    # needs SIP), "axl" (administration), "serviceability".
     serves: tuple[Interface, ...] = ("epas", "axl", "serviceability")
     # PEM files, as for CSTA; both empty: no TLS.
     tls_certificate: str = ""

@@ -26,6 +26,8 @@ from ctigw.soap.http import Handler, HttpRequest, HttpResponse, plain
 
 # A body that is too large is read to its end if it is not more than so many times as large as it may be.
 READ_ON = 32
+# What a client that speaks TLS begins with (RFC 8446, section 5.1).
+TLS_HANDSHAKE = b"\x16"
 # Bytes of an answer that is written however many there are that nobody reads.
 LITTLE = 64 * 1024
 # Seconds that requests in hand, and clients who read, have when the gateway ends.
@@ -179,6 +181,10 @@ class _Channel(_UNTYPED_CHANNEL):  # type: ignore[misc] # see there
         """Twisted would give it more time with each byte."""
         if not self._began:
             self._began = True
+            if data.startswith(TLS_HANDSHAKE):  # which would wait for an answer until its time is up
+                log.info("web client speaks TLS where there is none, closing", peer=self.peer)
+                self.forceAbortClient()
+                return
             if not self._handlingRequest:
                 self.setTimeout(self.factory.limits.request_seconds)
         super().dataReceived(data)

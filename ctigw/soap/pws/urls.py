@@ -6,10 +6,13 @@ from collections.abc import Iterable
 from ipaddress import IPv6Address, ip_address, ip_network
 from urllib.parse import urlsplit
 
+import structlog
+
 from ctigw.soap.pws.errors import Code, PwsError
 from ctigw.soap.pws.requests import NOTIFICATION
 
 LONGEST = 2048
+log = structlog.get_logger(__name__)
 
 
 class Allowed:
@@ -42,6 +45,8 @@ def checked(text: str, allowed: Allowed) -> str:
         raise PwsError(Code.BLANKS_IN_URL)
     host = _host(url)
     if not host or (_is_address(host) and not allowed(host)):
+        why = "its address is in none of callback_networks" if host else "only http and https, to a host"
+        log.info("an endpoint is refused", host=host, why=why)
         raise PwsError(Code.REGISTER_FAILED)
     return url.partition("#")[0]
 
