@@ -15,6 +15,8 @@ T = TypeVar("T")
 
 # What clients are told when there is no database to be had, in the product's words.
 NO_DATABASE = "Could not connect to database."
+# To who has met a bug; what it was is in the log.
+FAILED = "The server has failed."
 
 
 class Run(Protocol):

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
@@ -687,3 +688,17 @@ def test_whatever_is_known_can_be_told(text: str) -> None:
     root: Any = etree.fromstring(told.body)
     found = root.find(".//x").text or ""
     assert all(told in (said, "?") for told, said in zip(found, text, strict=True))
+
+
+def test_a_bug_is_told_as_one_and_logged(axl: Axl, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_of: object) -> Any:
+        raise RuntimeError("with a secret")
+
+    table: Any = OPERATIONS
+    monkeypatch.setitem(table, "listAllProcessNodes", OPERATIONS["getUser"]._replace(work=broken))
+    with structlog.testing.capture_logs() as logged:
+        response = axl.serve(request("<axl:listAllProcessNodes/>"))
+    assert response.status == 500
+    assert b"<faultstring>The server has failed.</faultstring>" in response.body
+    assert b"secret" not in response.body
+    assert "operation failed" in [entry["event"] for entry in logged]

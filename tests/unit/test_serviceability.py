@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
+import structlog
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
@@ -10,7 +14,8 @@ from lxml import etree
 from ctigw.findings import Category, Outcome
 from ctigw.soap.contract import text
 from ctigw.soap.envelope import Version, read
-from ctigw.soap.serviceability import asking
+from ctigw.soap.http import Routes
+from ctigw.soap.serviceability import asking, routes
 from ctigw.soap.serviceability.seen import ClientSeen, Counter, ServiceSeen
 from tests.serviceability import (
     CONTRACTS,
@@ -226,3 +231,14 @@ def test_whatever_is_asked_is_answered_as_the_contract_says_or_refused(
     assert answer.status in (200, 500)
     assert answer.content_type == "text/xml; charset=utf-8"
     etree.fromstring(answer.body)
+
+
+def test_a_bug_is_told_as_one_and_logged() -> None:
+    def broken() -> Any:
+        raise RuntimeError("with a secret")
+
+    world = World()
+    world.routes = Routes(routes(replace(world.given, lines=broken)))
+    with structlog.testing.capture_logs() as logged, pytest.raises(FaultError, match="The server has failed"):
+        world.ask(RIS, "selectCmDevice")
+    assert [entry["event"] for entry in logged] == ["operation failed"]

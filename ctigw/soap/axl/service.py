@@ -16,7 +16,7 @@ from ctigw.logins import BusyError
 from ctigw.soap import basic
 from ctigw.soap.axl import messages, settings, users, versions
 from ctigw.soap.axl.access import Access, Admitted
-from ctigw.soap.axl.errors import INVALID_VALUE, UNAVAILABLE, UNEXPECTED, UNKNOWN_REQUEST, AxlError
+from ctigw.soap.axl.errors import GENERIC, INVALID_VALUE, UNAVAILABLE, UNEXPECTED, UNKNOWN_REQUEST, AxlError
 from ctigw.soap.axl.messages import Part, Request, Return, Sent, Unreadable
 from ctigw.soap.axl.site import Site
 from ctigw.soap.axl.sql import query, tables
@@ -24,7 +24,7 @@ from ctigw.soap.axl.sql.errors import SqlError
 from ctigw.soap.axl.sql.query import Bounds
 from ctigw.soap.contract import Contract
 from ctigw.soap.envelope import Code
-from ctigw.soap.given import NO_DATABASE, Changed, InThread, Run, Who
+from ctigw.soap.given import FAILED, NO_DATABASE, Changed, InThread, Run, Who
 from ctigw.soap.http import HttpRequest, HttpResponse, plain
 from ctigw.values import named
 
@@ -152,6 +152,11 @@ class Axl:
             raise AxlError(error.code, str(error)) from None
         except Refused:
             raise AxlError(UNAVAILABLE, NO_DATABASE, Code.RECEIVER) from None
+        except (AxlError, BusyError):
+            raise
+        except Exception as error:
+            log.exception("operation failed", operation=asked.operation)
+            raise AxlError(GENERIC, FAILED, Code.RECEIVER) from error
 
     async def _worked(self, operation: Operation, sent: Sent) -> Return:
         given = self._given

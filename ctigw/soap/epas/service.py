@@ -19,7 +19,7 @@ from ctigw.soap.envelope import Asked, Code, NotSoapError, Version
 from ctigw.soap.epas import contacts, rules, settings, statuses
 from ctigw.soap.epas.logins import INTERFACE, Logins
 from ctigw.soap.epas.operations import EPAS, Call, InvalidError, Operation, Settings
-from ctigw.soap.given import NO_DATABASE, Changed, Run
+from ctigw.soap.given import FAILED, NO_DATABASE, Changed, Run
 from ctigw.soap.http import Handler, HttpRequest, HttpResponse, plain
 from ctigw.soap.sessions import Session, Sessions
 from ctigw.values import value
@@ -27,7 +27,6 @@ from ctigw.xml.parsing import Element, local, name_of
 
 INVALID = "Invalid request."
 BUSY = "Too many logins at once, or too many that have failed; try again later."
-BROKEN = "The server has failed."
 # Seconds after which a client that was told to come again may do so.
 AGAIN = "2"
 OPERATIONS: Mapping[str, Operation] = {
@@ -121,7 +120,7 @@ class Epas:
             raise _Trouble(Code.RECEIVER, NO_DATABASE) from None
         except Exception as error:
             log.exception("operation failed", operation=name)
-            raise _Trouble(Code.RECEIVER, BROKEN) from error
+            raise _Trouble(Code.RECEIVER, FAILED) from error
 
     def _session(self, asked: Asked) -> Session:
         """The session whose key is in the header.  Raises `InvalidError`."""

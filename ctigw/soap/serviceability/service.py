@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
+import structlog
+
 from ctigw.soap.basic import administrator
 from ctigw.soap.contract import placed
-from ctigw.soap.envelope import NotSoapError, Style, Version, answered, read, refused
-from ctigw.soap.given import Who
+from ctigw.soap.envelope import Code, NotSoapError, Style, Version, answered, read, refused
+from ctigw.soap.given import FAILED, Who
 from ctigw.soap.http import Handler, HttpRequest, HttpResponse, plain
 from ctigw.soap.serviceability.asking import MOST_BESIDE
 from ctigw.soap.serviceability.faults import Fault
@@ -20,6 +22,7 @@ from ctigw.values import value
 from ctigw.xml.parsing import Element, local
 
 FOLDER = "serviceability"
+log = structlog.get_logger(__name__)
 STYLE = Style(prefix="soapenv")
 
 
@@ -84,6 +87,9 @@ class Service:
             return await self._do(Call(asked.body, local(asked.body), asked.version, request))
         except Fault as error:
             return _refused(asked.version, error)
+        except Exception:  # a bug
+            log.exception("operation failed", operation=local(asked.body)[:100])
+            return _refused(asked.version, Fault(FAILED, Code.RECEIVER))
 
     async def _do(self, call: Call) -> HttpResponse:
         found = self._operations.get(call.name.lower())
