@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
@@ -15,10 +15,14 @@ from ctigw.cli.running import REFUSED, UNUSABLE, fail
 from ctigw.cli.stored import in_directory, stored
 
 if TYPE_CHECKING:  # slow to import, for every command
-    from ctigw.directory.exchange import Document
+    from sqlalchemy.orm import Session
 
-# Names of people that are printed.
-SHOWN = 10
+    from ctigw.directory.exchange import Document
+    from ctigw.directory.journal import Change
+
+T = TypeVar("T")
+# Names of people that are printed, and changes that are looked at for them.
+SHOWN, MOST = 10, 1_000_000
 file_argument = click.argument("target", metavar="FILE", type=click.Path(dir_okay=False))
 
 
@@ -71,9 +75,12 @@ def directory_import(target: str, file: Path | None, data: Path) -> None:
         _check_statuses(document)
     except DirectoryError as error:
         fail(f"{target}: {error}", REFUSED)
-    done = in_directory(file, data, lambda session: importing.take(session, document, time.time()))
+    done, changes = in_directory(
+        file, data, _noting(lambda session: importing.take(session, document, time.time()))
+    )
     _say_new(done.users, "users")
     _say_new(done.applications, "applications")
+    _say_changed(changes, done.users)
     if done.locked:
         click.echo(f"without a password, and cannot log in: {_some(done.locked)}", err=True)
 
@@ -107,9 +114,12 @@ def directory_import_users(target: str, file: Path | None, data: Path) -> None:
         passwords = people_csv.prepare(people, known)
     except DirectoryError as error:
         fail(f"{target}: {error}", REFUSED)
-    new = in_directory(file, data, lambda session: people_csv.take(session, people, passwords))
+    new, changes = in_directory(
+        file, data, _noting(lambda session: people_csv.take(session, people, passwords))
+    )
     locked = in_directory(file, data, importing.locked)
     _say_new(new, "users")
+    _say_changed(changes, new)
     if locked:
         click.echo(f"without a password, and cannot log in: {_some(locked)}", err=True)
 
@@ -125,6 +135,34 @@ def _check_statuses(document: Document) -> None:
             documents.checked(body)
         except documents.NotPidfError as error:
             raise DirectoryError(f"user {name}: long_term_status: {error}") from None
+
+
+def _noting(work: Callable[[Session], T]) -> Callable[[Session], tuple[T, list[Change]]]:
+    """``work``, and what it has changed."""
+
+    def noted(session: Session) -> tuple[T, list[Change]]:
+        from ctigw.directory import journal
+
+        before = journal.last(session)
+        done = work(session)
+        return done, journal.since(session, before, MOST)
+
+    return noted
+
+
+def _say_changed(changes: Sequence[Change], new: Sequence[str]) -> None:
+    """Who else is not as before, and whose lines are somebody else's now."""
+    from ctigw.directory.journal import Kind, LineItem
+
+    others = dict.fromkeys(change.user for change in changes if change.user and change.user not in new)
+    if others:
+        click.echo(f"changed users: {_some(list(others))}")
+    of = [change for change in changes if change.kind is Kind.LINE]
+    given = {change.new.number for change in of if isinstance(change.new, LineItem)}
+    lost = [(change.old.number, change.user) for change in of if isinstance(change.old, LineItem)]
+    taken = [f"{number} ({owner})" for number, owner in lost if number in given]
+    if taken:
+        click.echo(f"lines that were somebody else's: {_some(taken)}")
 
 
 def _say_new(those: Sequence[str], what: str) -> None:

@@ -17,6 +17,8 @@ from ctigw.xml.parsing import Element
 
 # What stands in a WSDL file in the place of the address at which the client has reached us.
 BASE = "@BASE@"
+# Characters of a complaint that are told.
+COMPLAINT = 300
 
 
 class _OurFiles(etree.Resolver):
@@ -57,9 +59,15 @@ class Contract:
         return self._schema.validate(message)
 
     def complaint(self) -> str:
-        """Where and why the last message did not fit, without what it said: that may be a password."""
+        """Where and why the last message did not fit, without what it said: that may be a password.
+
+        Which element is there, or missing, where another should be can be told.
+        """
         first = self._schema.error_log[0] if len(self._schema.error_log) else None
-        return "" if first is None else f"{first.type_name} at line {first.line}"
+        if first is None:
+            return ""
+        named = first.message if first.type_name == "SCHEMAV_ELEMENT_CONTENT" else first.type_name
+        return f"{named[:COMPLAINT].rstrip('.')} at line {first.line}"
 
     def serve(self, name: str, request: HttpRequest) -> HttpResponse:
         """The file ``name`` for the client that has sent ``request``."""

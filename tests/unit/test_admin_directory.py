@@ -77,7 +77,7 @@ def test_a_table_of_users(desk: Desk, tmp_path: Path) -> None:
     people.write_text("\n".join(["name,first name,lines,password", *rows, f"{BOB},Bob,2002,secret"]))
     result = desk.do(f"directory import-users {people}")
     some = " ".join(f"p{number}@example.com" for number in range(10))
-    assert (result.exit_code, result.stdout) == (0, f"new users: {some} and 2 more\n")
+    assert (result.exit_code, result.stdout) == (0, f"new users: {some} and 2 more\nchanged users: {BOB}\n")
     assert "and cannot log in: p0@example.com p1" in result.stderr
     assert desk.database().run_now(credentials.verify, BOB, "secret") is not None
     last = desk.database().run_now(journal.last)
@@ -86,6 +86,18 @@ def test_a_table_of_users(desk: Desk, tmp_path: Path) -> None:
     desk.do(f"directory export-users {people}")
     assert stat.S_IMODE(people.stat().st_mode) == 0o600
     assert "secret" not in people.read_text()
+
+
+def test_who_is_changed_and_whose_lines_are_taken_is_said(desk: Desk) -> None:
+    table = "name,lines,department\nzed@example.com,2001 2999,Sales\n"
+    said = (
+        f"new users: zed@example.com\nchanged users: {ALICE}\n"
+        f"lines that were somebody else's: 2001 ({ALICE})\n"
+    )
+    assert desk.do("directory import-users -", table).stdout == said
+    assert desk.do("directory import-users -", table).stdout == "new users: none\n"
+    moved = desk.do("directory import-users -", table.replace("Sales", "Sales and more"))
+    assert moved.stdout == "new users: none\nchanged users: zed@example.com\n"
 
 
 BAD_STATUS = f'format = 1\n[[user]]\nname = "{ALICE}"\nlong_term_status = {{ text = "<presence>" }}'

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 
+import structlog
+
 from ctigw.directory.credentials import may_act_for
 from ctigw.errors import Refused
 from ctigw.logins import BusyError
@@ -17,6 +19,7 @@ from ctigw.soap.sessions import Session, Sessions
 from ctigw.values import named
 
 INTERFACE = "pws"
+log = structlog.get_logger(__name__)
 
 
 @named
@@ -95,6 +98,7 @@ class LoggingIn:
         if user is None:
             raise PwsError(Code.USERNAME)
         if not may_act_for(users or (), user):
+            log.info("no right to act for a user", application=application.name, user=user)
             raise PwsError(Code.LOGIN_FAILED)
         return Session(INTERFACE, user, "user", application=application)
 
