@@ -24,6 +24,7 @@ from twisted.internet.protocol import Factory
 from twisted.internet.task import Clock
 
 from ctigw.config import Config, ConfigError, Listener, with_key
+from ctigw.config.values import place
 from ctigw.csta.system import SystemStatusValue
 from ctigw.csta.validation import validator
 from ctigw.keeping import InDatabase, Keeping
@@ -385,7 +386,7 @@ def _shown(address: Any) -> str:
     host: str | None = getattr(address, "host", None)
     if host is None:  # a Unix socket
         return os.fsdecode(address.name)
-    return f"[{host}]:{address.port}" if ":" in host else f"{host}:{address.port}"
+    return place(host, address.port)
 
 
 async def _listen(index: int, listener: Listener, factory: CstaFactory, reactor: Any) -> Any:

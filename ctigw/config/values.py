@@ -63,6 +63,11 @@ def is_address(text: str) -> bool:
     return True
 
 
+def place(host: str, port: int) -> str:
+    """``host:port``, as addresses stand in URIs: those of IPv6 in brackets."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 def is_hop(text: str) -> bool:
     """Whether ``text`` is a next hop, as `HOP` says it."""
     found = _HOP.fullmatch(text)

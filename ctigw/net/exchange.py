@@ -19,6 +19,7 @@ from twisted.internet.ssl import Certificate, CertificateOptions
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 
+from ctigw.config.values import place
 from ctigw.values import value
 
 T = TypeVar("T")
@@ -39,9 +40,7 @@ class At:
     path: str = ""
 
     def __str__(self) -> str:
-        if self.path:
-            return self.path
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+        return self.path or place(self.host, self.port)
 
 
 def endpoint(reactor: Any, at: At) -> Any:

@@ -20,6 +20,7 @@ from twisted.internet.protocol import Factory
 from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel, Request, datetimeToString
 
+from ctigw.config.values import place
 from ctigw.config.web import WebLimits
 from ctigw.net.serving import bounded, fire
 from ctigw.soap.http import Handler, HttpRequest, HttpResponse, plain
@@ -118,8 +119,7 @@ class _Request(_UNTYPED_REQUEST):  # type: ignore[misc] # see there
         if _HOST.fullmatch(said):
             return f"{scheme}://{said}"
         own = self.channel.getHost()
-        host = f"[{own.host}]" if ":" in own.host else own.host
-        return f"{scheme}://{host}:{own.port}"
+        return f"{scheme}://{place(own.host, own.port)}"
 
     def _failed(self, failure: Failure) -> HttpResponse:
         log.error("request failed", path=self.shown_path(), exc_info=failure.value)
