@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 from msgspec import MsgspecError, Struct
@@ -32,28 +32,35 @@ LOOK = 1.0
 log = structlog.get_logger(__name__)
 
 
+class Knowing(Protocol):
+    """Whoever is to know all users: told profiles that are new or have changed, the name of who is no more,
+    and a name and a long-term status, or None.
+    """
+
+    def put(self, profiles: Sequence[Profile], /) -> None: ...
+    def gone(self, name: str, /) -> None: ...
+    def long_term(self, name: str, body: bytes | None, /) -> None: ...
+
+
 class Following:
     """Keeps those who are told of it as the directory is.
 
-    ``put`` is told profiles that are new or have changed, ``gone`` the name of who is no more, ``long_term``
-    a name and a document, or None.  Then ``changed`` is told each change once, in their order, and ``told``
-    that there may be something to send.  ``defaults``: settings of the site that were not set.
+    ``knowing`` is told of people, if somebody is to know them.  Then those who `observe` are told each change
+    once, in their order, and ``told`` that there may be something to send.  ``defaults``: settings of the
+    site that were not set.
     """
 
     def __init__(
         self,
         database: Database,
         clock: IReactorTime,
+        knowing: Knowing | None = None,
         *,
-        put: Callable[[Sequence[Profile]], None],
-        gone: Callable[[str], None],
-        long_term: Callable[[str, bytes | None], None],
-        changed: Callable[[Sequence[Change]], None],
-        told: Callable[[], None],
+        told: Callable[[], None] = lambda: None,
         defaults: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
-        self._database, self._put, self._gone, self._defaults = database, put, gone, defaults
-        self._long_term, self._changed, self._told = long_term, [changed], told
+        self._database, self._knowing, self._told, self._defaults = database, knowing, told, defaults
+        self._observers: list[Callable[[Sequence[Change]], None]] = []
         # The number of the last change that all have been told of.
         self._last = 0
         # Those who want to know when the next look is over.
@@ -63,18 +70,18 @@ class Following:
         self._loop.clock = clock
 
     def start(self) -> None:
-        """Load everything, which blocks, and then look again and again."""
+        """Load everybody who is to be known, which blocks, and then look again and again."""
         self._last = self._database.run_now(journal.last)
-        found, unreadable = self._database.run_now(_everybody)
-        self._know(found, unreadable)
-        for name, _since, body in self._database.run_now(long_term.statuses):
-            self._tell(self._long_term, name, body)
+        if self._knowing is not None:
+            found, unreadable = self._database.run_now(_everybody)
+            statuses = [(name, body) for name, _, body in self._database.run_now(long_term.statuses)]
+            self._know(self._knowing, _People([], found, unreadable, statuses))
         self._running = True
         self._loop.start(LOOK, now=False)
 
     def observe(self, changed: Callable[[Sequence[Change]], None]) -> None:
-        """Have somebody else told each change, too."""
-        self._changed.append(changed)
+        """Have ``changed`` told each change."""
+        self._observers.append(changed)
 
     def stop(self) -> None:
         """Look no more, and tell nothing of what is looked at now."""
@@ -107,7 +114,9 @@ class Following:
         more = True
         while more and self._running:
             try:
-                news = await self._database.submit(_news, self._last, self._defaults)
+                news = await self._database.submit(
+                    _news, self._last, self._defaults, with_people=self._knowing is not None
+                )
             except DatabaseError as error:
                 log.debug("the directory cannot be looked at", why=str(error))
                 return
@@ -120,22 +129,23 @@ class Following:
 
     def _take(self, news: _News) -> bool:
         """Tell all; whether there is more."""
-        for name in news.gone:
-            self._tell(self._gone, name)
-        self._know(news.profiles, news.unreadable)
-        for name, body in news.long_term:
-            self._tell(self._long_term, name, body)
-        for changed in self._changed:
+        if self._knowing is not None and news.people is not None:
+            self._know(self._knowing, news.people)
+        for changed in self._observers:
             self._tell(changed, news.changes)
         self._last = news.last
         self._tell(self._told)
         return news.more
 
-    def _know(self, profiles: Sequence[Profile], unreadable: Sequence[str]) -> None:
-        for name in unreadable:
+    def _know(self, knowing: Knowing, people: _People) -> None:
+        for name in people.gone:
+            self._tell(knowing.gone, name)
+        for name in people.unreadable:
             log.error("what is kept of a user cannot be read", user=name)
-        for profile in profiles:
-            self._tell(self._put, (profile,))
+        for profile in people.profiles:
+            self._tell(knowing.put, (profile,))
+        for name, body in people.long_term:
+            self._tell(knowing.long_term, name, body)
 
     def _tell(self, function: Callable[..., None], *what: Any) -> None:
         """What fails is a bug, and must not cost the others what they have to know."""
@@ -145,34 +155,47 @@ class Following:
             log.exception("a change of the directory is not taken over")
 
 
-class _News(Struct):
-    """What has changed; ``gone`` are no more, or were not in between; of the ``unreadable`` nothing new can
-    be known.  ``last``: the number of the last change; ``more``: there are others after it.
+class _People(Struct):
+    """Those of whom there is something new; ``gone`` are no more, or were not in between; of the
+    ``unreadable`` nothing new can be known.
     """
+
+    gone: list[str]
+    profiles: list[Profile]
+    unreadable: list[str]
+    long_term: Sequence[tuple[str, bytes | None]]
+
+
+class _News(Struct):
+    """What has changed.  ``last``: the number of the last change; ``more``: there are others after it."""
 
     last: int
     more: bool
     changes: list[Change]
-    gone: list[str]
-    profiles: list[Profile]
-    unreadable: list[str]
-    long_term: list[tuple[str, bytes | None]]
+    people: _People | None
 
 
-def _news(session: Session, after: int, defaults: Mapping[str, str]) -> _News | None:
+def _news(session: Session, after: int, defaults: Mapping[str, str], *, with_people: bool) -> _News | None:
     changes = journal.since(session, after)
     if not changes:
         return None
+    return _News(
+        last=changes[-1].number,
+        more=len(changes) >= journal.MOST,
+        changes=[told for change in changes for told in _as_told(session, change, defaults)],
+        people=_people(session, changes) if with_people else None,
+    )
+
+
+def _people(session: Session, changes: Sequence[Change]) -> _People:
+    """What ``changes`` have made of people."""
     # What belongs to the site is nobody's.
     names = dict.fromkeys(change.user for change in changes if change.user)
     found, unreadable = _profiles(session, names)
     here = {*(profile.name for profile in found), *unreadable}
     removed = dict.fromkeys(c.user for c in changes if c.kind is Kind.USER and c.old and not c.new)
     statuses = dict.fromkeys(c.user for c in changes if c.kind is Kind.LONG_TERM_STATUS)
-    return _News(
-        last=changes[-1].number,
-        more=len(changes) >= journal.MOST,
-        changes=[told for change in changes for told in _as_told(session, change, defaults)],
+    return _People(
         gone=[name for name in names if name in removed or name not in here],
         profiles=found,
         unreadable=unreadable,

@@ -76,13 +76,11 @@ def start_sip(
     following = Following(
         database,
         reactor,
-        put=side.put,
-        gone=side.gone,
-        long_term=side.long_term,
-        changed=side.changed,
+        side,
         told=endpoint.wake,
         defaults=system_defaults(config),
     )
+    following.observe(side.changed)
     following.start()
     ending.callback(following.stop)
     state.start()

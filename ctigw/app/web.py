@@ -24,6 +24,7 @@ from ctigw.app.sip import SipSide
 from ctigw.app.sip_running import SipRunning
 from ctigw.app.site import node, system_defaults
 from ctigw.config import Config, ConfigError
+from ctigw.config.values import place
 from ctigw.config.web import Interface, WebListener
 from ctigw.directory import long_term
 from ctigw.directory.credentials import Principal
@@ -246,16 +247,8 @@ def start_web(
 
 
 def _following(database: Database, reactor: Any, ending: AsyncExitStack) -> Following:
-    """What has the directory's changes where SIP is off, for those who observe it."""
-    following = Following(
-        database,
-        reactor,
-        put=_nothing,
-        gone=_nothing,
-        long_term=_nothing,
-        changed=_nothing,
-        told=_nothing,
-    )
+    """What has the directory's changes where SIP is off, and nobody needs to know who there is."""
+    following = Following(database, reactor)
     following.start()
     ending.callback(following.stop)
     return following
@@ -268,12 +261,12 @@ def check_web(config: Config, clock: IReactorTime) -> None:
         _protected(index, listener, Factory(), clock)
 
 
-def _nothing(*_what: object) -> None:
+def _nothing() -> None:
     """There is nobody to tell."""
 
 
 def _routes(side: WebSide, listener: WebListener) -> Routes:
-    return Routes(*(side.routes.get(interface, {}) for interface in listener.serves))
+    return Routes(*(side.routes[interface] for interface in listener.serves))
 
 
 def _protected(index: int, listener: WebListener, factory: Factory, clock: IReactorTime) -> Any:
@@ -289,6 +282,5 @@ def _listen(index: int, listener: WebListener, protected: Any, reactor: Any) -> 
     except CannotListenError as error:
         raise ConfigError(f"web.listeners[{index}].port: {error}") from None
     here = port.getHost()
-    host = f"[{here.host}]" if ":" in here.host else here.host
-    log.info("listening", serves=" ".join(listener.serves), at=f"{host}:{here.port}")
+    log.info("listening", serves=" ".join(listener.serves), at=place(here.host, here.port))
     return port

@@ -42,28 +42,26 @@ class Followed:
         self.following = Following(
             database,
             self.clock,
-            put=self._put,
-            gone=self._gone,
-            long_term=self._long_term,
-            changed=self._changed,
+            self,
             told=lambda: self._told("told"),
             defaults={"Presence.Domain": "example.com"},
         )
+        self.following.observe(self._changed)
 
     def _told(self, what: str, name: str = "") -> None:
         self.order.append((what, name))
         if what in self.fails or name in self.fails:
             raise ValueError("broken")
 
-    def _put(self, profiles: Sequence[Profile]) -> None:
+    def put(self, profiles: Sequence[Profile]) -> None:
         for profile in profiles:
             self._told("put", profile.name)
             self.profiles[profile.name] = profile
 
-    def _gone(self, name: str) -> None:
+    def gone(self, name: str) -> None:
         self._told("gone", name)
 
-    def _long_term(self, name: str, body: bytes | None) -> None:
+    def long_term(self, name: str, body: bytes | None) -> None:
         self._told("long-term", name)
         self.statuses[name] = body
 
@@ -344,6 +342,23 @@ async def test_a_change_that_a_newer_version_has_written_is_a_change_of_its_user
     assert [(change.user, change.old, change.new) for change in followed.changes[:2]] == [
         (ALICE, None, None)
     ] * 2
+
+
+@pytest_twisted.ensureDeferred
+async def test_where_nobody_is_to_be_known_changes_are_told_and_nobody_is_looked_up(
+    database: Database,
+) -> None:
+    database.run_now(users.add, ALICE, "secret")
+    broken_rule(database, ALICE)
+    following, changes = Following(database, Clock()), list[Change]()
+    following.observe(changes.extend)
+    with structlog.testing.capture_logs() as logged:
+        following.start()
+        database.run_now(users.set_display_name, ALICE, "Al")
+        await following.look()
+    following.stop()
+    assert [change.kind for change in changes] == [Kind.USER]
+    assert errors(logged) == []
 
 
 @pytest_twisted.ensureDeferred
