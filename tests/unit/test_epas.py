@@ -564,11 +564,11 @@ def test_a_status_is_kept_as_it_came_as_an_element_or_as_text(epas: Epas) -> Non
 
 def test_what_is_remembered_keeps_its_own_namespaces_and_text(epas: Epas) -> None:
     key = epas.log_in("alice")
-    data = 'said <what>one</what> and <w xmlns="urn:w" a="1"/> &amp; more'
+    data = 'said &lt;b&gt; &amp; <what>one</what> and <w xmlns="urn:w" a="1"/> &amp; more'
     epas.ask(remembered("2006-03-24T10:00:00Z", data), key)
     (record,) = epas.ask("<get-recent-comm/>", key)
     kept = record.find(f"{{{EPAS}}}data")
-    assert kept.text == "said "
+    assert kept.text == "said <b> & "
     assert [(part.tag, part.text, part.tail) for part in kept] == [
         (f"{{{EPAS}}}what", "one", " and "),
         ("{urn:w}w", None, " & more"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from xml.sax.saxutils import escape
 
 from lxml import etree
 
@@ -10,6 +11,7 @@ from ctigw.directory import long_term, recent
 from ctigw.directory.errors import DirectoryError
 from ctigw.directory.recent import Communication
 from ctigw.presence.documents import NotPidfError, checked
+from ctigw.soap.envelope import MAX_DEPTH
 from ctigw.soap.epas.operations import (
     Call,
     InvalidError,
@@ -22,7 +24,7 @@ from ctigw.soap.epas.operations import (
     written,
 )
 from ctigw.xml.errors import NotXmlError
-from ctigw.xml.parsing import Element, hardened
+from ctigw.xml.parsing import Element, parse
 
 # Around what a client remembers, so that it can be read again: it need not have one root.
 _AROUND = "<data>%s</data>"
@@ -73,7 +75,7 @@ def as_it_came(data: Element) -> str:
 
     Each part repeats the prefixes that are declared around it: all together would be of any length.
     """
-    kept = content(data)
+    kept = escape(content(data))
     for part in data:
         if len(kept) > recent.LONGEST_DATA:
             break
@@ -95,8 +97,8 @@ def get_recent_comm(call: Call, _body: Element) -> Element:
 def _put(data: Element, kept: str) -> None:
     """What was ``kept``, below ``data``; as a text, where others have kept what is no XML."""
     try:
-        around = etree.fromstring((_AROUND % kept).encode(), hardened())
-    except etree.XMLSyntaxError:
+        around = parse((_AROUND % kept).encode(), MAX_DEPTH)
+    except NotXmlError:
         data.text = "".join(letter for letter in kept if letter.isprintable() or letter in "\t\n")
         return
     data.text = around.text
