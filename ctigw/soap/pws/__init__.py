@@ -8,6 +8,7 @@
 ``publishing``     what a user says of themselves
 ``words``          presence documents in one word, and back
 ``numbers``        what clients are given for what is theirs
+``numbered``       endpoints and subscriptions alike: by number, whose they are, until when
 ``callbacks``      telling endpoints that there is something to fetch
 ``soap_face``      SOAP: envelopes and faults; ``soap_operations``: what is in them
 ``rest_face``      REST: paths, headers and statuses

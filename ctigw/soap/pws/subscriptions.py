@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from ctigw.expiring import Expiring
 from ctigw.means import Means
 from ctigw.presence.engine import Presence, Watching
 from ctigw.presence.errors import TooManyError
 from ctigw.soap.pws.endpoints import Endpoint
 from ctigw.soap.pws.errors import Code, PwsError
-from ctigw.soap.pws.numbers import Numbers
+from ctigw.soap.pws.numbered import Numbered
 from ctigw.soap.pws.words import Word, word_in
 from ctigw.soap.sessions import Session
 
@@ -46,13 +45,13 @@ class Subscription:
 
     __slots__ = ("contacts", "due", "endpoint", "number", "session")
 
-    def __init__(self, number: int, session: Session, endpoint: Endpoint) -> None:
-        self.number, self.session, self.endpoint = number, session, endpoint
+    def __init__(self, session: Session, endpoint: Endpoint) -> None:
+        self.session, self.endpoint = session, endpoint
         self.contacts: dict[str, Contact] = {}
-        self.due = 0
+        self.number = self.due = 0
 
 
-class Subscriptions:
+class Subscriptions(Numbered[Subscription]):
     """All subscriptions.  ``exists`` knows who can be watched.
 
     ``news`` is told when there is something new in a subscription, ``ended`` when it is no more.
@@ -70,33 +69,13 @@ class Subscriptions:
         news: Callable[[Subscription], None],
         ended: Callable[[Subscription], None],
     ) -> None:
-        self._presence, self._now, self._exists = presence, means.now, exists
+        super().__init__(means, Code.NO_SUCH_SUBSCRIPTION, Code.NOT_YOUR_SUBSCRIPTION)
+        self._presence, self._exists = presence, exists
         self._most, self._each, self._contacts = most, per_user, contacts
         self._news, self._ended = news, ended
-        self._by_number: dict[int, Subscription] = {}
         self._of_user: dict[str, set[Subscription]] = {}
         # Contacts who cannot be watched now, by name, and whose they are.
         self._waiting: dict[str, dict[Contact, Subscription]] = {}
-        self._numbers = Numbers()
-        self._expiring: Expiring[Subscription] = Expiring(means, self.end)
-
-    def __len__(self) -> int:
-        return len(self._by_number)
-
-    def __contains__(self, subscription: Subscription) -> bool:
-        return self._by_number.get(subscription.number) is subscription
-
-    def of(self, session: Session, number: int | None) -> Subscription:
-        """The subscription ``number``, of the user ``session``.
-
-        Raises `PwsError`: NO_SUCH_SUBSCRIPTION, NOT_YOUR_SUBSCRIPTION.
-        """
-        subscription = None if number is None else self._by_number.get(number)
-        if subscription is None:
-            raise PwsError(Code.NO_SUCH_SUBSCRIPTION)
-        if subscription.session is not session:
-            raise PwsError(Code.NOT_YOUR_SUBSCRIPTION)
-        return subscription
 
     def begin(
         self, session: Session, endpoint: Endpoint, contacts: Mapping[str, str], seconds: int
@@ -107,17 +86,11 @@ class Subscriptions:
         """
         if len(self) >= self._most or len(self._of_user.get(session.name, ())) >= self._each:
             raise PwsError(Code.SUBSCRIPTIONS_TAKEN)
-        subscription = Subscription(0, session, endpoint)
+        subscription = Subscription(session, endpoint)
         self.add(subscription, contacts)
-        subscription.number = self._numbers.take()
-        self._by_number[subscription.number] = subscription
+        self._put(subscription, seconds)
         self._of_user.setdefault(session.name, set()).add(subscription)
-        self.renew(subscription, seconds)
         return subscription
-
-    def renew(self, subscription: Subscription, seconds: int) -> None:
-        """It ends in so many seconds from now."""
-        self._expiring.set(subscription, self._now() + seconds)
 
     def add(self, subscription: Subscription, contacts: Mapping[str, str]) -> bool:
         """Watch these as well, or none of them; whether one was not watched before.
@@ -154,9 +127,7 @@ class Subscriptions:
         """It is no more; a second time does nothing."""
         if subscription not in self:
             return
-        self._expiring.drop(subscription)
-        del self._by_number[subscription.number]
-        self._numbers.give_back(subscription.number)
+        self._take(subscription)
         same = self._of_user[subscription.session.name]
         same.discard(subscription)
         if not same:
