@@ -7,7 +7,7 @@ from msgspec.structs import asdict
 from sqlalchemy.orm import Session
 
 from ctigw.directory import journal, names
-from ctigw.directory.journal import Change, Kind, UserItem
+from ctigw.directory.journal import Change
 from ctigw.store.tables import User
 
 Changes = tuple[Change, ...]
@@ -47,8 +47,7 @@ def set_details(session: Session, user: str, details: Details) -> Changes:
         text = names.one_line(value, f"a {field.replace('_', ' ')}", _LONGEST.get(field, names.LONGEST))
         setattr(row, field, text)
     session.flush()
-    item = UserItem(row.display_name)
-    return journal.record(session, [Change(Kind.USER, row.name, item, item)])
+    return journal.note(session, row)
 
 
 def details_in(row: User) -> Details:

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from ctigw.rules import Rule
 from ctigw.store.rows import insert_counted
-from ctigw.store.tables import ChangeRow, remove_oldest
+from ctigw.store.tables import ChangeRow, User, remove_oldest
 from ctigw.values import Enum
 
 MOST = 1000
@@ -186,6 +186,12 @@ def record(session: Session, changes: Iterable[Change]) -> tuple[Change, ...]:
         Change(change.kind, change.user, change.old, change.new, number)
         for change, number in zip(real, numbers, strict=True)
     )
+
+
+def note(session: Session, row: User, kind: Kind = Kind.USER) -> tuple[Change, ...]:
+    """Write down that something of a user has changed, which is read where it is kept."""
+    item = UserItem(row.display_name)
+    return record(session, [Change(kind, row.name, item, item)])
 
 
 def last(session: Session) -> int:

@@ -10,7 +10,7 @@ from msgspec.structs import asdict
 from sqlalchemy.orm import Session
 
 from ctigw.directory import journal, names
-from ctigw.directory.journal import Change, Kind, UserItem
+from ctigw.directory.journal import Change
 from ctigw.store.tables import User
 
 Changes = tuple[Change, ...]
@@ -44,8 +44,7 @@ def set_features(session: Session, user: str, features: Features) -> Changes:
     for field, enabled in asdict(features).items():
         setattr(row, f"licensed_{field}", enabled)
     session.flush()
-    item = UserItem(row.display_name)
-    return journal.record(session, [Change(Kind.USER, row.name, item, item)])
+    return journal.note(session, row)
 
 
 def features_in(row: User) -> Features:

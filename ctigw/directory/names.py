@@ -79,6 +79,12 @@ def one_line(text: str, what: str, most: int = LONGEST) -> str:
     return text
 
 
+def within(domain: str, name: str) -> str:
+    """The full ``name`` as it is told where ``domain`` is meant anyhow: people of that one without it."""
+    first, _, own = name.partition("@")
+    return first if own == domain else name
+
+
 def user(session: Session, name: str) -> User:
     """The row of a user.  Raises `DirectoryError`."""
     found = session.get(User, user_name(name))

@@ -137,8 +137,7 @@ def _put_password(session: Session, name: str, password: str | Kept, kind: Kind)
     row = names.user(session, name)
     _keep(row, password)
     session.flush()
-    item = UserItem(row.display_name)
-    return journal.record(session, [Change(kind, row.name, item, item)])
+    return journal.note(session, row, kind)
 
 
 def _keep(row: User, password: str | Kept) -> None:

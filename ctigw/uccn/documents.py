@@ -17,6 +17,7 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
+from ctigw.directory import names
 from ctigw.directory.journal import (
     AclItem,
     CalendaringItem,
@@ -158,8 +159,7 @@ def _contacts(change: Change, _how: Format) -> str:
 
 
 def _contact(owner: str, item: ContactItem) -> str:
-    domain = owner.partition("@")[2]
-    known_as = item.name.removesuffix(f"@{domain}") if domain else item.name
+    known_as = names.within(owner.partition("@")[2], item.name)
     return element(
         "epas:group",
         _child("persona-id", known_as, {"index": raw_index(item.index), "nickname": item.nickname}),

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import field
 from uuid import NAMESPACE_DNS, UUID, uuid5
 
+from ctigw.directory import names
 from ctigw.values import named
 
 _NAMESPACE = uuid5(NAMESPACE_DNS, "ctigw")
@@ -29,8 +30,7 @@ class Site:
 
     def userid(self, name: str) -> str:
         """What clients are told of the user ``name``: without the domain where it is meant anyhow."""
-        user, _, domain = name.partition("@")
-        return user if domain == self.domain else name
+        return names.within(self.domain, name)
 
 
 def key(kind: str, name: str) -> UUID:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Mapping
 from lxml import etree
 from sqlalchemy.orm import Session
 
+from ctigw.directory import names
 from ctigw.presence import rule_xml
 from ctigw.rules import Visibility
 from ctigw.values import named
@@ -44,15 +45,9 @@ class Call:
     now: float
     settings: Settings
 
-    @property
-    def domain(self) -> str:
-        """The domain of who asks."""
-        return self.user.partition("@")[2]
-
     def shown(self, name: str) -> str:
         """The full ``name`` as it is told to who asks: people of the same domain without it."""
-        first, _, domain = name.partition("@")
-        return first if domain == self.domain else name
+        return names.within(self.user.partition("@")[2], name)
 
 
 # From who asks and what is in the body to what is in the body of the answer.
